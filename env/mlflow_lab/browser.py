@@ -1,0 +1,46 @@
+"""The system's Chromium, as Playwright drives it."""
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_MACOS = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    # The browser's own traffic would be mistaken for the page's.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def executable() -> str:
+    """Path of the installed Chromium.
+
+    Raises FileNotFoundError naming the command that installs it.
+    """
+    candidates = [shutil.which(name) for name in _NAMES] + [p for p in _MACOS if Path(p).exists()]
+    for path in candidates:
+        if path:
+            return path
+    raise FileNotFoundError("Chromium is not installed: run `make setup`")
+
+
+@contextmanager
+def chromium():
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()

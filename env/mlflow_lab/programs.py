@@ -1,0 +1,65 @@
+"""Where the components' programs are, and how to install those that are missing."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ComponentMissing
+
+# Places outside many users' PATH: Debian keeps nginx in /usr/sbin.
+EXTRA_FOLDERS = ("/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin")
+FROM_LOCK = "pip install -r requirements.txt"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program and its arguments; shown with the bare name, run by the path."""
+
+    program: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> list[str]:
+        return [os.path.basename(self.program), *self.arguments]
+
+    @property
+    def run(self) -> list[str]:
+        return [self.program, *self.arguments]
+
+
+def find(name: str, folders: Iterable[str | Path] = ()) -> str | None:
+    """Path of a program: in these folders, beside this Python, in PATH, in EXTRA_FOLDERS."""
+    beside_python = os.path.dirname(sys.executable)
+    places = [*map(str, folders), beside_python, os.environ.get("PATH", ""), *EXTRA_FOLDERS]
+    return shutil.which(name, path=os.pathsep.join(place for place in places if place))
+
+
+def require(name: str, component: str, install: str) -> str:
+    """Path of a program. Raises ComponentMissing with the install command."""
+    path = find(name)
+    if path is None:
+        raise missing(component, install)
+    return path
+
+
+def missing(component: str, install: str) -> ComponentMissing:
+    return ComponentMissing(f"{component} is not installed: run `{install}`.")
+
+
+def system_install(package: str) -> str:
+    """The command that installs a system package on this system."""
+    if sys.platform == "darwin":
+        return f"brew install {package}"
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    sudo = "" if os.getuid() == 0 else "sudo "
+    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    if family & {"rhel", "fedora", "centos"}:
+        return f"{sudo}dnf install {package}"
+    return f"{sudo}apt-get install {package}"

@@ -1,0 +1,115 @@
+"""SeaweedFS, an S3-compatible object store."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from signal import SIGKILL, SIGTERM
+
+from . import http_probe, ports
+from .component import Component, Launch, past_proxies
+from .programs import FROM_LOCK, Command, require
+
+REGION = "us-east-1"
+GRPC = 10000  # `weed` adds this to each HTTP port; the worker insists on it for the admin port
+SERVICES = ("master", "volume", "filer", "admin")  # besides s3
+PROBE = ".mlflow_lab"  # key of the object written and deleted to see that the bucket is writable
+
+
+class SeaweedFS(Component):
+    """Runs `weed mini`, with new random credentials at every start.
+
+    Only requests with the right keys are answered on `endpoint_url`; the other services of
+    SeaweedFS have no authentication of their own and listen on 127.0.0.1 as well.
+
+    Args:
+        bucket: created at start.
+
+    Attributes:
+        endpoint_url: of the S3 API.
+        access_key, secret_key: of an administrator.
+        environment: variables with which boto3 and MLflow reach this store.
+    """
+
+    title = "SeaweedFS"
+    log_name = "weed.log"
+    drops = ("AWS_", "S3_", "WEED_")
+
+    def __init__(
+        self,
+        bucket: str = "mlflow",
+        *,
+        port: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        quiet: bool = False,
+        timeout: float = 60.0,
+    ) -> None:
+        super().__init__(
+            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
+        )
+        self.bucket = bucket
+        self.access_key = ""
+        self.secret_key = ""
+        # An orderly shutdown takes 1 to 2 s and is about data that is thrown away here.
+        self.stop_signal = SIGKILL if folder is None else SIGTERM
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **self._keys(),
+            "AWS_DEFAULT_REGION": REGION,
+            "MLFLOW_S3_ENDPOINT_URL": self.endpoint_url,
+            # What the caller's own environment would spoil. (AWS_CA_BUNDLE is for https only.)
+            **({"AWS_SESSION_TOKEN": ""} if "AWS_SESSION_TOKEN" in os.environ else {}),
+            **past_proxies(),
+        }
+
+    def _keys(self) -> dict[str, str]:
+        return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+
+    def _free_port(self) -> int:
+        return ports.free(last=ports.LAST - GRPC // 2, also=GRPC)[0]
+
+    def _plan(self) -> Launch:
+        program = require("weed", "SeaweedFS", FROM_LOCK)
+        self.access_key = secrets.token_hex(10)
+        self.secret_key = secrets.token_hex(20)
+        chosen = dict(zip(SERVICES, ports.free(len(SERVICES), also=GRPC), strict=True))
+        chosen["s3"] = self.port
+        arguments = (
+            *("-logtostderr=true", "mini", "-dir=data", f"-bucket={self.bucket}"),
+            *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+            *(f"-{service}.port={port}" for service, port in chosen.items()),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"),
+            "-master.telemetry=false",
+        )
+        sockets = [f"/tmp/seaweedfs-{s}-grpc-{port + GRPC}.sock" for s, port in chosen.items()]
+        sockets += [f"/tmp/seaweedfs-{s}-{chosen[s]}.sock" for s in ("s3", "filer")]
+        return Launch(Command(program, arguments), directories=["data"], leftovers=sockets)
+
+    def _own_environment(self) -> dict[str, str]:
+        return {**super()._own_environment(), **self._keys()}
+
+    def _healthy(self) -> bool:
+        """The bucket can be written with the keys, and with nothing else."""
+        path = f"/{self.bucket}/{PROBE}"
+        return (
+            self._signed("PUT", path, self.secret_key) == 200
+            and self._signed("DELETE", path, self.secret_key) == 204
+            and self._signed("GET", f"/{self.bucket}", "wrong") == 403
+            and http_probe.status(self.port, f"/{self.bucket}") == 403
+        )
+
+    def _signed(self, method: str, path: str, secret_key: str) -> int:
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        request = AWSRequest(method, self.endpoint_url + path)
+        request.context["payload_signing_enabled"] = False
+        S3SigV4Auth(Credentials(self.access_key, secret_key), "s3", REGION).add_auth(request)
+        return http_probe.status(self.port, path, method, dict(request.headers))

@@ -1,0 +1,76 @@
+"""MLflow's tracking server."""
+
+import os
+from collections.abc import Mapping
+
+from . import http_probe
+from .component import Component, Launch
+from .programs import FROM_LOCK, Command, require
+
+
+class TrackingServer(Component):
+    """Runs `mlflow server --host 127.0.0.1 --port PORT *options`.
+
+    Unless the options or the environment say otherwise: one worker, a SQLite file and an artifact
+    folder in the component's folder, and no telemetry. The caller's own MLFLOW_* variables do not
+    reach the server.
+
+    Args:
+        options: of `mlflow server`, as on its command line.
+        environment: variables for the server, for example `SeaweedFS.environment`.
+
+    Attributes:
+        uri: for `mlflow.set_tracking_uri`.
+    """
+
+    title = "mlflow server"
+    log_name = "mlflow.log"
+    drops = ("MLFLOW_", "_MLFLOW_")
+
+    def __init__(
+        self,
+        *options: str,
+        port: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        quiet: bool = False,
+        timeout: float = 60.0,
+    ) -> None:
+        super().__init__(
+            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
+        )
+        self.options = options
+        if self._given("--port", "-p"):
+            raise ValueError("Give the port as port=..., so that the server can be found.")
+
+    @property
+    def uri(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def _tls(self) -> bool:
+        # As in --uvicorn-opts "--ssl-keyfile key.pem --ssl-certfile cert.pem".
+        return any("certfile" in option for option in self.options)
+
+    def _plan(self) -> Launch:
+        program = require("mlflow", "MLflow", FROM_LOCK)
+        arguments = ["server", "--host", "127.0.0.1", "--port", str(self.port)]
+        if not self._given("--workers", "-w"):
+            arguments += ["--workers", "1"]
+        if not self._given("--backend-store-uri", "--artifacts-only"):
+            arguments += ["--backend-store-uri", "sqlite:///mlflow.db"]
+        if not self._given("--artifacts-destination", "--no-serve-artifacts"):
+            arguments += ["--artifacts-destination", "./artifacts"]
+        return Launch(Command(program, (*arguments, *self.options)))
+
+    def _given(self, *names: str) -> bool:
+        """Whether one of these options is given, on the command line or as MLFLOW_<OPTION>."""
+        words = {option.split("=", 1)[0] for option in self.options}
+        variables = {"MLFLOW_" + name.strip("-").replace("-", "_").upper() for name in names}
+        return bool(words & set(names) or variables & self._extra_environment.keys())
+
+    def _environment(self) -> dict[str, str]:
+        return {"MLFLOW_DISABLE_TELEMETRY": "true", **super()._environment()}
+
+    def _healthy(self) -> bool:
+        return http_probe.status(self.port, "/health", tls=self._tls) == 200

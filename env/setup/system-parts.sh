@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs the programs that are not Python packages: what chapters and tests start or drive.
+# Installs only what is missing, and only where it may: as root or with password-less sudo on
+# Debian, Ubuntu, Rocky; with Homebrew on macOS. Elsewhere it prints the one command to run and stops.
+set -euo pipefail
+
+has() { command -v "$1" >/dev/null 2>&1; }
+has_chromium() { has chromium || has chromium-browser || has google-chrome ||
+  [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]; }
+has_korean_font() { [ "$(uname)" = Darwin ] || { has fc-list && [ -n "$(fc-list :lang=ko)" ]; }; }
+has_venv() { [ "$(uname)" = Darwin ] || [ -x .venv/bin/python ] ||
+  "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null; }
+
+# One line a part: what proves it is there, then its package on Debian, Rocky and macOS.
+parts=(
+  "has git|git|git|git"
+  "has curl|curl|curl|curl"
+  "has nginx|nginx|nginx|nginx"
+  "has npm|nodejs npm|nodejs npm|node"
+  "has_chromium|chromium|chromium|--cask chromium"
+  "has_korean_font|fonts-noto-cjk|google-noto-sans-cjk-ttc-fonts|"
+  "has_venv|python3-venv||"
+)
+
+if has apt-get; then column=2 install="apt-get install -y --no-install-recommends"
+elif has dnf; then column=3 install="dnf install -y"
+elif has brew; then column=4 install="brew install"
+else column=2 install=""
+fi
+
+missing=()
+for part in "${parts[@]}"; do
+  if ! eval "${part%%|*}"; then
+    package=$(cut -d'|' -f$column <<<"$part")
+    [ -z "$package" ] || missing+=("$package")
+  fi
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+command="$install ${missing[*]}"
+# Chromium for Rocky is in EPEL.
+[ "$column" = 3 ] && command="dnf install -y epel-release && $command"
+[ "$column" = 2 ] && [ -n "$install" ] && command="apt-get update && $command"
+
+as_root=""
+if [ -z "$install" ]; then
+  echo "These programs are needed and missing: ${missing[*]}. Install them, then run make again." >&2
+  exit 1
+elif has brew && [ "$column" = 4 ]; then :
+elif [ "$(id -u)" = 0 ]; then :
+elif sudo -n true 2>/dev/null; then as_root="sudo"
+else
+  echo "Some programs are missing. Run this, then make again:" >&2
+  echo "  sudo sh -c '$command'" >&2
+  exit 1
+fi
+
+echo "== system parts: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+$as_root sh -c "$command" >/dev/null

@@ -1,0 +1,102 @@
+"""What a chapter must satisfy, in its source and in its outputs. One line per problem."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+from tests.chapters.arrivals import PARTS
+
+LONGEST_CELL = 15  # lines that are not blank
+
+SETUP_CELL = '''\
+import os
+import mlflow
+
+mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"))
+mlflow.set_experiment(f"{chapter}-{{os.urandom(3).hex()}}")'''
+
+_ANSI = re.compile(r"\x1b\[|\\u001b\[|\\x1b\[")
+_HANGUL = re.compile(r"[가-힣]")
+
+
+def check_source(notebook: Path, root: Path) -> list[str]:
+    """Problems of the committed file: outputs, long cells, lint, the set-up cell."""
+    source = nbformat.read(notebook, as_version=4)
+    problems = []
+    for number, cell in enumerate(source.cells):
+        if cell.cell_type != "code":
+            continue
+        if cell.outputs or cell.execution_count is not None:
+            problems.append(f"cell {number}: outputs or an execution count are stored in the file")
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        if len(lines) > LONGEST_CELL and not cell.source.startswith("%%writefile"):
+            problems.append(f"cell {number}: {len(lines)} lines, at most {LONGEST_CELL}")
+        if any(_HANGUL.search(line.partition("#")[2]) for line in lines if "#" in line):
+            problems.append(f"cell {number}: Korean in a comment of the code")
+    problems += _lint(notebook, root)
+    if notebook.parent.name in PARTS and notebook.parent.parent == root / "notebooks":
+        expected = SETUP_CELL.format(chapter=notebook.stem)
+        code = [cell.source for cell in source.cells if cell.cell_type == "code"]
+        if not code or not _without_blank_lines(code[0]).startswith(_without_blank_lines(expected)):
+            problems.append(f"the first code cell is not the set-up cell:\n{expected}")
+    return problems
+
+
+def check_outputs(executed: nbformat.NotebookNode, root: Path) -> list[str]:
+    """Problems of what the reader will see."""
+    problems = []
+    for number, cell in enumerate(executed.cells):
+        if cell.cell_type != "code":
+            continue
+        raised = any(output.output_type == "error" for output in cell.outputs)
+        if "raises-exception" in cell.metadata.get("tags", []) and not raised:
+            problems.append(f"cell {number}: tagged raises-exception, but raised nothing")
+        if "remove-cell" in cell.metadata.get("tags", []):
+            continue
+        text = json.dumps(cell.outputs, ensure_ascii=False)
+        if _ANSI.search(text):
+            problems.append(f"cell {number}: ANSI codes in the output")
+        for path in _machine_paths(root):
+            if path in text:
+                problems.append(f"cell {number}: an absolute path of the machine in the output")
+                break
+        has_image = any(
+            kind.startswith("image/") for o in cell.outputs for kind in o.get("data", {})
+        )
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+        if has_image and not alt:
+            problems.append(f"cell {number}: an image without alt text (mystnb: image: alt:)")
+    return problems
+
+
+def _machine_paths(root: Path) -> list[str]:
+    return [
+        f"{root}/",
+        f"{Path.home()}/",
+        f"{sys.prefix}/",
+        f"{tempfile.gettempdir()}/",
+        "/tmp/",
+        "/var/folders/",
+        "site-packages/",
+    ]
+
+
+def _lint(notebook: Path, root: Path) -> list[str]:
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise"]
+    config = ["--config", str(root / "pyproject.toml")]
+    result = subprocess.run(
+        [*command, *config, notebook.name], cwd=notebook.parent, capture_output=True, text=True
+    )
+    if result.returncode == 0:
+        return []
+    lines = [line for line in result.stdout.splitlines() if line.startswith(f"{notebook.name}:")]
+    return [line.replace(f"{notebook.name}:", "ruff: ", 1) for line in lines] or [result.stderr]
+
+
+def _without_blank_lines(code: str) -> str:
+    return "\n".join(line for line in code.splitlines() if line.strip())

@@ -1,0 +1,98 @@
+"""What a chapter left behind: processes, ports, files outside its work folder."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.chapters.kernel import MARKER
+
+GRACE = 10  # seconds; mlflow_lab's guards stop their components within this time of a kernel's end
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+class Snapshot:
+    """The state before a chapter runs, to compare with after it."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        if sys.platform == "linux":
+            # Orphans of the kernel become our children, also those that cleared their environment.
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._children = set(_children())
+        self._files = self._list_files()
+
+    def what_was_left(self, notebook: Path, marker: str) -> list[str]:
+        """One line for each process, port and file that the chapter left; ends the processes."""
+        deadline = time.monotonic() + GRACE
+        while (processes := self._processes(marker)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        problems = [self._describe(process) for process in processes]
+        for process in processes:
+            _end(process)
+        work = notebook.parent / "work" / notebook.stem
+        for path in sorted(self._list_files() - self._files):
+            if work not in (path, *path.parents):
+                problems.append(
+                    f"left a file outside work/{notebook.stem}/: {path.relative_to(self.root)}"
+                )
+        return problems
+
+    def _processes(self, marker: str) -> list[psutil.Process]:
+        found = set(_children()) - self._children
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARKER) == marker:
+                    found.add(process)
+            except psutil.Error:
+                continue  # gone, or another user's
+        return [process for process in found if not _is_dead(process)]
+
+    def _describe(self, process: psutil.Process) -> str:
+        try:
+            name = " ".join(process.cmdline()[:4]) or process.name()
+            ports = {
+                connection.laddr.port
+                for connection in process.net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            }
+        except psutil.Error:
+            return f"left a process: {process.pid}"
+        listening = f", listening on port {sorted(ports)}" if ports else ""
+        return f"left a process: {process.pid} {name}{listening}"
+
+    def _list_files(self) -> set[Path]:
+        """Files of the repository that a chapter might add to, work folders included."""
+        found = set(self.root.iterdir())
+        for folder in ("notebooks", "env", "book", "tests"):
+            for parent, folders, files in os.walk(self.root / folder):
+                folders[:] = [f for f in folders if f not in ("__pycache__", ".ipynb_checkpoints")]
+                found.update(Path(parent, name) for name in files)
+        return {path for path in found if ".lock" not in path.suffixes}
+
+
+def _children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return False
+        if process.ppid() == os.getpid():
+            os.waitpid(process.pid, os.WNOHANG)
+    except (psutil.Error, ChildProcessError):
+        pass
+    return True
+
+
+def _end(process: psutil.Process) -> None:
+    try:
+        process.send_signal(signal.SIGKILL)
+        process.wait(GRACE)
+    except psutil.Error:
+        pass

@@ -1,0 +1,28 @@
+"""Fixtures of the tests of structure, pipeline and site."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chapters.contents import documents_of_the_book
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def site(root) -> Path:
+    """The built site. It is built by `make site`; a test must not hide that it was not."""
+    folder = root / "_build" / "html"
+    assert (folder / "index.html").is_file(), "the site is not built: run `make book` first"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(site, root) -> dict[str, Path]:
+    """The built page of each document of the book, by its name in _toc.yml."""
+    return {name: site / f"{name}.html" for name in documents_of_the_book(root)}

@@ -1,0 +1,119 @@
+"""Every gate of tests/chapters fails on a chapter that violates it, and says what is wrong."""
+
+import re
+
+import pytest
+from nbformat.v4 import new_code_cell, new_output
+
+from tests.chapters.gates import SETUP_CELL
+from tests.gates.small_book import SmallBook, tagged
+
+pytestmark = pytest.mark.xdist_group("bad chapters")
+
+PICTURE = """\
+import base64
+
+from IPython.display import Image
+
+Image(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
+"AABJRU5ErkJggg=="))"""
+
+LINGERING = """\
+import subprocess
+
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+print("started")"""
+
+# With an environment of its own, so that only its place in the process tree gives it away.
+SERVING = """\
+import subprocess
+import sys
+import time
+
+command = [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"]
+subprocess.Popen(command, stdout=-3, stderr=-3, env={}, start_new_session=True)
+time.sleep(1)"""
+
+STORED_OUTPUT = new_code_cell("1 + 1", execution_count=1)
+STORED_OUTPUT.outputs = [new_output("execute_result", data={"text/plain": "2"}, execution_count=1)]
+
+
+def setup_of(chapter: str) -> str:
+    return SETUP_CELL.format(chapter=chapter).replace("import os\n", "import os\n\n")
+
+
+# chapter -> (its cells, what the suite has to say of it)
+BAD = {
+    "setup/raises": (["1 / 0"], "ZeroDivisionError"),
+    "setup/raises_nothing": (
+        [tagged("1 + 1", "raises-exception")],
+        "tagged raises-exception, but raised nothing",
+    ),
+    "setup/long_cell": (["\n".join(f"a{n} = {n}" for n in range(16))], "16 lines, at most 15"),
+    "setup/unused_import": (["import json"], "ruff: .*F401"),
+    "setup/stored_output": ([STORED_OUTPUT], "outputs or an execution count are stored"),
+    "setup/korean_comment": (["1 + 1  # 더하기"], "Korean in a comment"),
+    "setup/ansi": (['print("\\x1b[31mred\\x1b[0m")'], "ANSI codes in the output"),
+    "setup/machine_path": (
+        ["import sys\n\nprint(sys.executable)"],
+        "an absolute path of the machine in the output",
+    ),
+    "setup/no_alt_text": ([PICTURE], "an image without alt text"),
+    "setup/leaves_a_process": ([LINGERING], "left a process: .*sleep"),
+    "setup/leaves_a_port": ([SERVING], r"left a process: .*listening on port \[\d+\]"),
+    "setup/leaves_a_file": (
+        ['from pathlib import Path\n\nPath("left.txt").write_text("x")'],
+        r"left a file outside work/leaves_a_file/: notebooks/setup/left\.txt",
+    ),
+    "concepts/own_setup": (["1 + 1"], "the first code cell is not the set-up cell"),
+    "concepts/logs_nothing": (
+        [setup_of("logs_nothing")],
+        "no run, model or trace arrived on the tracking server",
+    ),
+}
+GOOD = {
+    "setup/tidy": [
+        'from pathlib import Path\n\nPath("work/tidy").mkdir(parents=True, exist_ok=True)',
+        'Path("work/tidy/note.txt").write_text("x")',
+        tagged("1 / 0", "raises-exception"),
+    ],
+    "concepts/logs": [setup_of("logs"), 'with mlflow.start_run():\n    mlflow.log_metric("m", 1)'],
+}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> str:
+    """The output of one run over all these chapters."""
+    book = SmallBook(tmp_path_factory.mktemp("book"))
+    for name, (cells, _) in BAD.items():
+        book.add(name, *cells)
+    for name, cells in GOOD.items():
+        book.add(name, *cells)
+    book.add("setup/not_listed", "1 + 1", listed=False)
+    book.list("setup/not_written")
+    return book.pytest("notebooks", "-rA", "--color=no").stdout
+
+
+def section(report: str, name: str) -> str:
+    """What the report says of one failed test."""
+    headline = rf"^_+ {re.escape(name)} _+$"
+    found = re.search(rf"{headline}(.*?)(?=^_+ \S+ _+$|^=====)", report, re.M | re.S)
+    assert found, f"{name} did not fail:\n{report}"
+    return found[1]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_chapter_fails_and_the_report_says_why(report, name):
+    said = section(report, f"notebooks/{name}.ipynb")
+    assert re.search(BAD[name][1], said), said
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_chapter_passes_beside_them(report, name):
+    assert re.search(rf"^PASSED notebooks/{name}\.ipynb", report, re.M), report
+
+
+def test_chapters_that_differ_from_the_table_of_contents_fail(report):
+    problems = section(report, "_toc.yml")
+    assert "setup/not_listed.ipynb: collected, but not listed in _toc.yml" in problems
+    assert "setup/not_written.ipynb: listed in _toc.yml, but not collected" in problems

@@ -1,0 +1,58 @@
+"""What a built page must have. One line per problem."""
+
+import re
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+_ERRORS = "자주 만나는 오류"
+_SEE_ALSO = "함께 보기"
+
+
+def article(page: Path) -> BeautifulSoup:
+    """The part of a built page that the book wrote."""
+    return BeautifulSoup(page.read_text(), "html.parser").select_one("article.bd-article")
+
+
+def problems_of_a_page(page: Path) -> list[str]:
+    """Problems that any page of the book can have."""
+    problems = []
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    if soup.html.get("lang") != "ko":
+        problems.append("the language of the page is not ko")
+    body = article(page)
+    if len(body.find_all("h1")) != 1:
+        problems.append(f"{len(body.find_all('h1'))} titles, not one")
+    for image in body.find_all("img"):
+        alt = image.get("alt", "")
+        # Without alt text Sphinx writes the file's path there.
+        if not alt.strip() or alt == image.get("src") or alt.endswith((".png", ".svg")):
+            problems.append(f"an image without alt text: {image.get('src')}")
+    for text in body.find_all(string=re.compile(r"\x1b\[|\[\d+;?\d*m")):
+        problems.append(f"ANSI codes: {text.strip()[:60]}")
+    return problems
+
+
+def problems_of_a_chapter(page: Path) -> list[str]:
+    """Problems of the anatomy of a chapter: its first sentence, recipes, errors, links."""
+    problems, body = [], article(page)
+    title = body.find("h1")
+    if title.find_next(["p", "h2"]).name != "p":
+        problems.append("no sentence under the title says what the page is for")
+    headings = [heading.get_text().rstrip("#").strip() for heading in body.find_all("h2")]
+    if _ERRORS not in headings:
+        problems.append(f"no section '{_ERRORS}'")
+    if not headings or headings[-1] != _SEE_ALSO:
+        problems.append(f"the last section is not '{_SEE_ALSO}'")
+    for heading in body.find_all(["h2", "h3"]):
+        text = heading.get_text().rstrip("#").strip()
+        if text == _SEE_ALSO:
+            continue
+        # The label before a heading becomes an empty span or the id of the section.
+        section = heading.find_parent("section")
+        ids = [section["id"], *(span["id"] for span in section.select(":scope > span[id]"))]
+        if not any(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", i) for i in ids):
+            problems.append(f"no English label before the heading '{text}'")
+    if not body.select(".cell_output"):
+        problems.append("no output on the page")
+    return problems

@@ -1,0 +1,113 @@
+"""The repository holds sources only, and its files agree with each other."""
+
+import os
+import re
+import subprocess
+import tomllib
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from tests.conftest import ROOT
+
+
+def tracked(*patterns: str) -> list[str]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def outputs_stored_in(path) -> list[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    code = [(n, cell) for n, cell in enumerate(cells) if cell.cell_type == "code"]
+    return [f"cell {n}" for n, cell in code if cell.outputs or cell.execution_count is not None]
+
+
+@pytest.mark.parametrize("name", tracked("*.ipynb"))
+def test_no_output_is_committed(name):
+    assert outputs_stored_in(ROOT / name) == []
+
+
+def machine_paths_in(text: str) -> list[str]:
+    """Absolute paths of a person's or a build machine's folders."""
+    return re.findall(r"(?<![\w.:/~-])/(?:root|work|Users|home)/[\w.-]+", text)
+
+
+def test_no_path_of_a_machine_is_committed():
+    # A home directory that a deployment file or a container image creates is not a machine's.
+    found = {
+        name: machine_paths_in((ROOT / name).read_text(errors="replace"))
+        for name in tracked()
+        if not name.endswith((".png", ".webp", ".pdf", "package-lock.json"))
+        and name != "tests/test_repository.py"
+    }
+    assert {name: paths for name, paths in found.items() if paths} == {}
+
+
+def test_outputs_and_paths_would_be_found(tmp_path):
+    cell = nbformat.v4.new_code_cell("1", execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "bad.ipynb")
+    assert outputs_stored_in(tmp_path / "bad.ipynb") == ["cell 0"]
+    assert machine_paths_in("open('/home/kim/mlruns')") == ["/home/kim"]
+    assert machine_paths_in("https://example.com/home/kim") == []
+
+
+def test_one_cell_timeout_for_tests_and_book():
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    book = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert f"--nbmake-timeout={book['execute']['timeout']}" in options["addopts"]
+
+
+def test_every_direct_dependency_is_locked_and_has_its_reason():
+    lock = (ROOT / "requirements.txt").read_text()
+    locked = {
+        re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([\w.-]+)==", lock, re.M)
+    }
+    for line in (ROOT / "requirements.in").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        requirement, _, reason = line.partition("#")
+        assert reason.strip(), f"no reason: {line}"
+        if not requirement.startswith("-e"):
+            assert Requirement(requirement.strip()).name.lower() in locked, line
+
+
+def test_make_help_lists_the_targets_that_the_readme_names():
+    listing = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = {line.split()[0] for line in listing.stdout.splitlines() if line.strip()}
+    named = set(re.findall(r"\bmake ([a-z]+)\b", (ROOT / "README.md").read_text()))
+    assert {"book", "test", "lab", "server", "bench", "help"} <= targets
+    assert named <= targets
+
+
+def test_python_files_are_linted_and_formatted():
+    for command in (["check"], ["format", "--check", "--exclude", "*.ipynb"]):
+        result = subprocess.run(
+            ["ruff", *command, "--no-cache", "."], cwd=ROOT, capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_set_up_installs_nothing_that_is_there():
+    """The script of the system parts is silent, and changes nothing, on a complete machine."""
+    script = ROOT / "env" / "setup" / "system-parts.sh"
+    result = subprocess.run(["bash", script], cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_set_up_without_a_package_manager_names_what_is_missing(tmp_path):
+    """On a system it does not know, the set-up prints what to install and stops."""
+    for program in ("bash", "uname", "cut", "id"):
+        (tmp_path / program).symlink_to(f"/usr/bin/{program}")
+    script = ROOT / "env" / "setup" / "system-parts.sh"
+    result = subprocess.run(
+        [tmp_path / "bash", script],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": str(tmp_path), "PYTHON": "no-such-python"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert "nginx" in result.stderr and "chromium" in result.stderr
