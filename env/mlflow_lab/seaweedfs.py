@@ -50,6 +50,7 @@ class SeaweedFS(Component):
         self.bucket = bucket
         self.access_key = ""
         self.secret_key = ""
+        self._last_port = 0  # of all, the one that is opened last
         # An orderly shutdown takes 1 to 2 s and is about data that is thrown away here.
         self.stop_signal = SIGKILL if folder is None else SIGTERM
 
@@ -80,6 +81,7 @@ class SeaweedFS(Component):
         self.secret_key = secrets.token_hex(20)
         chosen = dict(zip(SERVICES, ports.free(len(SERVICES), also=GRPC), strict=True))
         chosen["s3"] = self.port
+        self._last_port = chosen["admin"]
         arguments = (
             *("-logtostderr=true", "mini", "-dir=data", f"-bucket={self.bucket}"),
             *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
@@ -89,16 +91,17 @@ class SeaweedFS(Component):
         )
         sockets = [f"/tmp/seaweedfs-{s}-grpc-{port + GRPC}.sock" for s, port in chosen.items()]
         sockets += [f"/tmp/seaweedfs-{s}-{chosen[s]}.sock" for s in ("s3", "filer")]
-        return Launch(Command(program, arguments), directories=["data"], leftovers=sockets)
+        return Launch(Command(program, arguments), leftovers=sockets)
 
     def _own_environment(self) -> dict[str, str]:
         return {**super()._own_environment(), **self._keys()}
 
     def _healthy(self) -> bool:
-        """The bucket can be written with the keys, and with nothing else."""
+        """All services run, and the bucket can be written with the keys, and with nothing else."""
         path = f"/{self.bucket}/{PROBE}"
         return (
-            self._signed("PUT", path, self.secret_key) == 200
+            http_probe.listens(self._last_port)
+            and self._signed("PUT", path, self.secret_key) == 200
             and self._signed("DELETE", path, self.secret_key) == 204
             and self._signed("GET", f"/{self.bucket}", "wrong") == 403
             and http_probe.status(self.port, f"/{self.bucket}") == 403

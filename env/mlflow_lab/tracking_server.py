@@ -26,6 +26,8 @@ class TrackingServer(Component):
     title = "mlflow server"
     log_name = "mlflow.log"
     drops = ("MLFLOW_", "_MLFLOW_")
+    # uvicorn waits for clients: with TLS 30 s for an idle connection that is kept alive.
+    stop_within = 3.0
 
     def __init__(
         self,

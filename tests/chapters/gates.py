@@ -13,12 +13,12 @@ from tests.chapters.arrivals import PARTS
 
 LONGEST_CELL = 15  # lines that are not blank
 
-SETUP_CELL = '''\
+SETUP_CELL = """\
 import os
 import mlflow
 
 mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"))
-mlflow.set_experiment(f"{chapter}-{{os.urandom(3).hex()}}")'''
+mlflow.set_experiment(f"{chapter}-{{os.urandom(3).hex()}}")"""
 
 _ANSI = re.compile(r"\x1b\[|\\u001b\[|\\x1b\[")
 _HANGUL = re.compile(r"[가-힣]")

@@ -1,0 +1,55 @@
+"""What a component is on this machine, and whether anything of it is left."""
+
+import socket
+import time
+
+import psutil
+from mlflow_lab.component import Component
+
+
+class Traces:
+    """Everything a running component is on this machine: processes, listening ports, folder."""
+
+    def __init__(self, component: Component) -> None:
+        guard = psutil.Process(component.pid).parent()
+        self.processes = [guard, *guard.children(recursive=True)]
+        sockets = [address for process in self.processes for address in listening(process)]
+        self.addresses = {ip for ip, _ in sockets}
+        self.ports = sorted({port for _, port in sockets})
+        self.folder = component.folder
+
+    def left(self) -> list[str]:
+        return [
+            *(f"process {p.pid}" for p in self.processes if alive(p)),
+            *(f"port {port}" for port in self.ports if listens(port)),
+            *([f"folder {self.folder}"] if self.folder.exists() else []),
+        ]
+
+    def are_gone(self, within: float = 0.0) -> bool:
+        """Whether nothing is left, at the latest after this many seconds."""
+        deadline = time.monotonic() + within
+        while self.left() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.left() == []
+        return True
+
+
+def listening(process: psutil.Process) -> list[tuple[str, int]]:
+    try:
+        connections = process.net_connections("tcp")
+    except psutil.NoSuchProcess:  # PostgreSQL's come and go
+        return []
+    return [tuple(c.laddr) for c in connections if c.status == psutil.CONN_LISTEN]
+
+
+def alive(process: psutil.Process) -> bool:
+    # A zombie is dead; init has not collected it yet.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
