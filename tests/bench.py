@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "book" / "_ext")]
 
 from execution_cache import ExecutionCache  # noqa: E402
+from mlflow_lab.browser import chromium  # noqa: E402
 
 from tests.chapters.contents import chapters_of_the_book, documents_of_the_book  # noqa: E402
-from mlflow_lab.browser import chromium  # noqa: E402
 
 BIN = Path(sys.executable).parent
 EDITED = "notebooks/concepts/run.ipynb"

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-
 from mlflow_lab.browser import chromium
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:

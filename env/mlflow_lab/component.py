@@ -1,4 +1,8 @@
-"""What all components have in common."""
+"""What all components have in common.
+
+A new kind of component is a subclass in a module of its own, with `title`, `log_name`, `_plan`
+(what to run) and `_healthy` (when it is up).
+"""
 
 import os
 import re

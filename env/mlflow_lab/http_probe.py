@@ -4,9 +4,8 @@ import http.client
 import socket
 import ssl
 
-ANSWER_WITHIN = (
-    2.0  # seconds; asked again, so rather too short than blind to what happens meanwhile
-)
+# Seconds. The probe is repeated, and the component's end must be noticed in between.
+ANSWER_WITHIN = 2.0
 
 
 def status(

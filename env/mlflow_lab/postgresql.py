@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from signal import SIGINT
+from urllib.parse import quote
 
 from .component import Component, Launch
 from .errors import LabError
@@ -73,7 +74,7 @@ class PostgreSQL(Component):
         return self._uri(NAME, name)
 
     def _uri(self, role: str, database: str) -> str:
-        return f"postgresql://{role}:{self._password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{role}:{self._password}@127.0.0.1:{self.port}/{quote(database)}"
 
     def _secrets(self) -> list[str]:
         return [*super()._secrets(), *([self._password] if self._password else [])]

@@ -11,6 +11,7 @@ from .programs import FROM_LOCK, Command, require
 
 REGION = "us-east-1"
 GRPC = 10000  # `weed` adds this to each HTTP port; the worker insists on it for the admin port
+LAST = 32767 - GRPC  # so that no port is one of Linux's for outgoing connections
 SERVICES = ("master", "volume", "filer", "admin")  # besides s3
 PROBE = ".mlflow_lab"  # key of the object written and deleted to see that the bucket is writable
 
@@ -73,14 +74,15 @@ class SeaweedFS(Component):
         return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
 
     def _free_port(self) -> int:
-        return ports.free(last=ports.LAST - GRPC // 2, also=GRPC)[0]
+        return ports.free(last=LAST, also=GRPC)[0]
 
     def _plan(self) -> Launch:
         program = require("weed", "SeaweedFS", FROM_LOCK)
         self.access_key = secrets.token_hex(10)
         self.secret_key = secrets.token_hex(20)
-        chosen = dict(zip(SERVICES, ports.free(len(SERVICES), also=GRPC), strict=True))
-        chosen["s3"] = self.port
+        free = ports.free(len(SERVICES) + 1, last=LAST, also=GRPC)
+        others = [port for port in free if port != self.port][: len(SERVICES)]
+        chosen = {**dict(zip(SERVICES, others, strict=True)), "s3": self.port}
         self._last_port = chosen["admin"]
         arguments = (
             *("-logtostderr=true", "mini", "-dir=data", f"-bucket={self.bucket}"),

@@ -7,6 +7,7 @@ set -euo pipefail
 has() { command -v "$1" >/dev/null 2>&1; }
 has_chromium() { has chromium || has chromium-browser || has google-chrome ||
   [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]; }
+has_postgresql() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 has_korean_font() { [ "$(uname)" = Darwin ] || { has fc-list && [ -n "$(fc-list :lang=ko)" ]; }; }
 has_venv() { [ "$(uname)" = Darwin ] || [ -x .venv/bin/python ] ||
   "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null; }
@@ -16,6 +17,8 @@ parts=(
   "has git|git|git|git"
   "has curl|curl|curl|curl"
   "has nginx|nginx|nginx|nginx"
+  "has openssl|openssl|openssl|openssl"
+  "has_postgresql|postgresql|postgresql-server|postgresql"
   "has npm|nodejs npm|nodejs npm|node"
   "has_chromium|chromium|chromium|--cask chromium"
   "has_korean_font|fonts-noto-cjk|google-noto-sans-cjk-ttc-fonts|"

@@ -1,10 +1,12 @@
 """What a chapter must satisfy, in its source and in its outputs. One line per problem."""
 
+import io
 import json
 import re
 import subprocess
 import sys
 import tempfile
+import tokenize
 from pathlib import Path
 
 import nbformat
@@ -36,7 +38,7 @@ def check_source(notebook: Path, root: Path) -> list[str]:
         lines = [line for line in cell.source.splitlines() if line.strip()]
         if len(lines) > LONGEST_CELL and not cell.source.startswith("%%writefile"):
             problems.append(f"cell {number}: {len(lines)} lines, at most {LONGEST_CELL}")
-        if any(_HANGUL.search(line.partition("#")[2]) for line in lines if "#" in line):
+        if any(_HANGUL.search(comment) for comment in _comments(cell.source)):
             problems.append(f"cell {number}: Korean in a comment of the code")
     problems += _lint(notebook, root)
     if notebook.parent.name in PARTS and notebook.parent.parent == root / "notebooks":
@@ -74,6 +76,24 @@ def check_outputs(executed: nbformat.NotebookNode, root: Path) -> list[str]:
     return problems
 
 
+def join_streams(executed: nbformat.NotebookNode) -> None:
+    """Join neighbouring outputs of the same stream.
+
+    IPython sends what a shell cell prints in pieces of 100 bytes, which break lines on the page,
+    and would hide a path that was cut in two from `check_outputs`.
+    """
+    for cell in executed.cells:
+        joined = []
+        for output in cell.get("outputs", []):
+            last = joined[-1] if joined else {}
+            if output.output_type == "stream" and output.name == last.get("name"):
+                last["text"] += output.text
+            else:
+                joined.append(output)
+        if "outputs" in cell:
+            cell.outputs = joined
+
+
 def _machine_paths(root: Path) -> list[str]:
     return [
         f"{root}/",
@@ -96,6 +116,16 @@ def _lint(notebook: Path, root: Path) -> list[str]:
         return []
     lines = [line for line in result.stdout.splitlines() if line.startswith(f"{notebook.name}:")]
     return [line.replace(f"{notebook.name}:", "ruff: ", 1) for line in lines] or [result.stderr]
+
+
+def _comments(code: str) -> list[str]:
+    """The comments of a cell; in a cell of another language, its lines that begin with #."""
+    if code.startswith("%%"):
+        return [line for line in code.splitlines() if line.lstrip().startswith("#")]
+    # Lines for the shell and for IPython are no Python, and have no comments worth the name.
+    python = "\n".join("" if line[:1] in "!%" else line for line in code.splitlines())
+    tokens = tokenize.generate_tokens(io.StringIO(python).readline)
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
 def _without_blank_lines(code: str) -> str:

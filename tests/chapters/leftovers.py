@@ -12,6 +12,7 @@ import psutil
 from tests.chapters.kernel import MARKER
 
 GRACE = 10  # seconds; mlflow_lab's guards stop their components within this time of a kernel's end
+_DERIVED = ("__pycache__", ".ipynb_checkpoints", "node_modules")
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
@@ -34,12 +35,9 @@ class Snapshot:
         problems = [self._describe(process) for process in processes]
         for process in processes:
             _end(process)
-        work = notebook.parent / "work" / notebook.stem
         for path in sorted(self._list_files() - self._files):
-            if work not in (path, *path.parents):
-                problems.append(
-                    f"left a file outside work/{notebook.stem}/: {path.relative_to(self.root)}"
-                )
+            left = path.relative_to(self.root)
+            problems.append(f"left a file outside work/{notebook.stem}/: {left}")
         return problems
 
     def _processes(self, marker: str) -> list[psutil.Process]:
@@ -66,11 +64,19 @@ class Snapshot:
         return f"left a process: {process.pid} {name}{listening}"
 
     def _list_files(self) -> set[Path]:
-        """Files of the repository that a chapter might add to, work folders included."""
+        """Files of the repository, but for the work folders of its chapters.
+
+        Chapters run side by side: what one of them does in its work folder is not another's.
+        """
+        ours = {path.parent / "work" / path.stem for path in self.root.glob("notebooks/*/*.ipynb")}
         found = set(self.root.iterdir())
         for folder in ("notebooks", "env", "book", "tests"):
             for parent, folders, files in os.walk(self.root / folder):
-                folders[:] = [f for f in folders if f not in ("__pycache__", ".ipynb_checkpoints")]
+                folders[:] = [
+                    name
+                    for name in folders
+                    if name not in _DERIVED and Path(parent, name) not in ours
+                ]
                 found.update(Path(parent, name) for name in files)
         return {path for path in found if ".lock" not in path.suffixes}
 

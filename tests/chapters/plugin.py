@@ -44,6 +44,7 @@ class Chapter(NotebookItem):
             problems = before.what_was_left(path, marker)
         if result.error is not None:
             raise NotebookFailedException(result)
+        gates.join_streams(result.nb)
         problems += arrivals.check(path, since=started, root=root)
         problems += gates.check_outputs(result.nb, root)
         if problems:
@@ -110,11 +111,12 @@ def pytest_collection_modifyitems(session, config, items):
 
 
 def _expected_cost(item) -> int:
-    """Starting a component costs seconds, a cell milliseconds; 0 for what is not a chapter."""
+    """A rough order: processes cost seconds, cells milliseconds; 0 for what is not a chapter."""
     if not isinstance(item, Chapter):
         return 0
     source = Path(item.path).read_text()
-    return 1 + source.count('"cell_type": "code"') + 100 * source.count("TrackingServer(")
+    processes = sum(map(source.count, ("TrackingServer(", "subprocess", "uv pip", "!mlflow")))
+    return 1 + source.count('"cell_type": "code"') + 20 * processes
 
 
 def _is_xdist_worker(config) -> bool:

@@ -29,7 +29,7 @@ class SmallBook:
         self._listed: list[str] = []
 
     def add(self, name: str, *cells, listed: bool = True) -> Path:
-        """Write the chapter notebooks/`name`.ipynb: str is a code cell, a node is taken as it is."""
+        """Write notebooks/`name`.ipynb; a cell given as str is code."""
         nodes = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
         notebook = new_notebook(cells=[new_markdown_cell("# Title"), *nodes], metadata=KERNEL)
         path = self.folder / "notebooks" / f"{name}.ipynb"

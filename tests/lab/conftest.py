@@ -28,7 +28,7 @@ def open_folder() -> Iterator[Path]:
 @contextmanager
 def _typed(line: str, folder: Path) -> Iterator[None]:
     typed = subprocess.Popen(
-        line.removeprefix("$ "),
+        f"exec env {line.removeprefix('$ ')}",
         shell=True,
         cwd=folder,
         env={**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"},
@@ -40,7 +40,7 @@ def _typed(line: str, folder: Path) -> Iterator[None]:
         yield
     finally:
         os.killpg(typed.pid, signal.SIGTERM)
-        typed.wait()
+        typed.wait(timeout=20)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from mlflow_lab import (
     programs,
 )
 
-from tests.lab.traces import Traces, alive, listens
+from tests.lab.traces import Traces, alive, listens, wait_until
 
 HELLO = "server { listen 127.0.0.1:@PORT@; return 200 hello; }"
 
@@ -54,7 +54,7 @@ def test_stop_leaves_no_process_port_or_folder(kind):
     assert component.port in mine.ports
     assert component.pid in [process.pid for process in mine.processes]
     component.stop()
-    assert mine.are_gone()
+    assert mine.left() == []
     assert not component.running and component.pid is None
     component.stop()  # does nothing
 
@@ -82,7 +82,7 @@ def test_an_exception_in_the_with_block_stops_the_component(kind):
     with pytest.raises(ZeroDivisionError), kind(quiet=True) as component:
         mine = Traces(component)
         1 / 0  # noqa: B018
-    assert mine.are_gone()
+    assert mine.left() == []
 
 
 @each(CHEAP)
@@ -106,7 +106,7 @@ def test_a_component_that_crashes_is_noticed_and_can_be_started_again():
     component.start()
     assert component.running
     component.stop()
-    assert mine.are_gone()
+    assert mine.left() == []
 
 
 def test_the_log_can_be_read_after_stop():
@@ -259,7 +259,7 @@ def test_a_forked_child_does_not_keep_the_component_alive():
     try:
         component.stop()
         assert child.is_alive()
-        assert mine.are_gone()
+        assert mine.left() == []
     finally:
         child.kill()
         child.join()
@@ -270,7 +270,7 @@ def test_sigterm_to_the_guard_means_stop():
     mine = Traces(component)
     guard = psutil.Process(component.pid).parent()
     guard.terminate()
-    assert mine.are_gone(within=5)
+    wait_until(lambda: mine.left() == [])
     assert not component.running
     component.stop()
 
@@ -282,7 +282,7 @@ def test_a_component_that_ignores_its_stop_signal_is_killed(monkeypatch):
     component.start()
     mine = Traces(component)
     component.stop()
-    assert mine.are_gone()
+    assert mine.left() == []
 
 
 def test_stopping_a_temporary_one_leaves_the_temporary_directory_as_it_was(tmp_path, monkeypatch):
@@ -303,10 +303,3 @@ def run_caller(code: str, **environment: str) -> subprocess.Popen:
         env={**os.environ, **environment},
         start_new_session=True,
     )
-
-
-def wait_until(true, within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, "still not"
-        time.sleep(0.02)

@@ -1,6 +1,8 @@
 """SeaweedFS does its work, and lets nobody in without the keys."""
 
 import glob
+import os
+import re
 
 import boto3
 import pytest
@@ -65,6 +67,10 @@ def test_the_printed_command_works_when_typed(open_folder, capfd, typed, answer)
         line = capfd.readouterr().out
     with typed(line, open_folder):
         assert answer(f"{store.endpoint_url}/mlflow").status_code == 403
+    for port in re.findall(r"port=(\d+)", line):
+        for number in (int(port), int(port) + 10000):
+            for socket in glob.glob(f"/tmp/seaweedfs-*-{number}.sock"):
+                os.unlink(socket)  # SeaweedFS itself leaves some behind
 
 
 def test_credentials_are_new_at_every_start(store):

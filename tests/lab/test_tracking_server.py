@@ -102,9 +102,7 @@ def psycopg2_rows(uri: str, statement: str) -> list[tuple]:
     return rows
 
 
-def test_the_printed_command_works_when_typed_and_finds_the_kept_data(
-    open_folder, capfd, typed, answer
-):
+def test_the_printed_command_works_when_typed_on_the_kept_data(open_folder, capfd, typed, answer):
     with TrackingServer(folder=open_folder) as server:
         run_id = log_run(server.uri)
     line = capfd.readouterr().out.strip()

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 
 import psutil
 from mlflow_lab.component import Component
@@ -19,19 +20,12 @@ class Traces:
         self.folder = component.folder
 
     def left(self) -> list[str]:
+        """What of it still is there."""
         return [
             *(f"process {p.pid}" for p in self.processes if alive(p)),
             *(f"port {port}" for port in self.ports if listens(port)),
             *([f"folder {self.folder}"] if self.folder.exists() else []),
         ]
-
-    def are_gone(self, within: float = 0.0) -> bool:
-        """Whether nothing is left, at the latest after this many seconds."""
-        deadline = time.monotonic() + within
-        while self.left() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert self.left() == []
-        return True
 
 
 def listening(process: psutil.Process) -> list[tuple[str, int]]:
@@ -53,3 +47,10 @@ def alive(process: psutil.Process) -> bool:
 def listens(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(true: Callable[[], bool], within: float = 10.0) -> None:
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline, f"still not so after {within:g} s"
+        time.sleep(0.02)

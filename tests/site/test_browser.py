@@ -1,10 +1,10 @@
 """Every page, opened from its folder in a real browser, at desktop and phone width."""
 
 import pytest
+from mlflow_lab.browser import chromium
 
 from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
-from mlflow_lab.browser import chromium
 
 pytestmark = pytest.mark.xdist_group("browser")
 DOCUMENTS = documents_of_the_book(ROOT)
