@@ -10,7 +10,8 @@ _ATTRIBUTES = {"a": "href", "link": "href", "img": "src", "script": "src", "sour
 
 def dead_links(site: Path) -> list[str]:
     """One line for each internal link of the site that leads to no file or no anchor."""
-    pages = {path: _read(path) for path in sorted(site.rglob("*.html"))}
+    files = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+    pages = {path: _read(path) for path in files}
     problems = []
     for path, (targets, _) in pages.items():
         for target in sorted(targets):
