@@ -35,7 +35,7 @@ site: $(READY)
 
 test: book ## everything: chapters, site, then the tests of env/, structure and pages
 	@echo "== tests"
-	env -u MLFLOW_TRACKING_URI $(BIN)/pytest -n auto tests
+	env -u MLFLOW_TRACKING_URI $(BIN)/pytest -n auto --dist loadgroup tests
 
 lab: $(READY) ## JupyterLab beside a tracking server, MLFLOW_TRACKING_URI set
 	@$(BIN)/python env/setup/lab.py lab
