@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import tomllib
 
 import nbformat
@@ -85,7 +86,10 @@ def test_make_help_lists_the_targets_that_the_readme_names():
 def test_python_files_are_linted_and_formatted():
     for command in (["check"], ["format", "--check", "--exclude", "*.ipynb"]):
         result = subprocess.run(
-            ["ruff", *command, "--no-cache", "."], cwd=ROOT, capture_output=True, text=True
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
         )
         assert result.returncode == 0, result.stdout + result.stderr
 
