@@ -123,6 +123,26 @@ def _is_xdist_worker(config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def _chapters_to_execute(config) -> list[Path]:
+    """The chapters among pytest's arguments that the cache has no outputs for."""
+    cache = ExecutionCache(config.rootpath)
+    asked = [(config.invocation_params.dir / a.split("::")[0]).resolve() for a in config.args]
+    chapters = {
+        path
+        for folder in asked
+        for path in ([folder] if folder.suffix == ".ipynb" else folder.rglob("*.ipynb"))
+    }
+    return [path for path in chapters if path.is_file() and cache.executed_at(path) is None]
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config):
+    """`-n auto` starts no worker when there is nothing to execute: starting them takes longer."""
+    if config.option.nbmake and not tracking.foreign_server() and not _chapters_to_execute(config):
+        return 0
+    return None
+
+
 def pytest_sessionstart(session):
     """Start the one tracking server, before any worker exists, if a chapter has to be executed."""
     config = session.config
@@ -131,15 +151,8 @@ def pytest_sessionstart(session):
     if tracking.foreign_server():
         tracking.require_answer()
         return
-    cache = ExecutionCache(config.rootpath)
-    cache.prepare()
-    asked = [(config.invocation_params.dir / a.split("::")[0]).resolve() for a in config.args]
-    chapters = {
-        path
-        for folder in asked
-        for path in ([folder] if folder.suffix == ".ipynb" else folder.rglob("*.ipynb"))
-    }
-    if any(cache.executed_at(path) is None for path in chapters if path.is_file()):
+    ExecutionCache(config.rootpath).prepare()
+    if _chapters_to_execute(config):
         config.add_cleanup(tracking.start())
 
 
