@@ -8,6 +8,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 has_chromium() { has chromium || has chromium-browser || has google-chrome ||
   [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]; }
 has_postgresql() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
+has_java() { java -version >/dev/null 2>&1; } # macOS has a java that only offers to install one
 has_korean_font() { [ "$(uname)" = Darwin ] || { has fc-list && [ -n "$(fc-list :lang=ko)" ]; }; }
 has_venv() { [ "$(uname)" = Darwin ] || [ -x .venv/bin/python ] ||
   "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null; }
@@ -19,6 +20,7 @@ parts=(
   "has nginx|nginx|nginx|nginx"
   "has openssl|openssl|openssl|openssl"
   "has_postgresql|postgresql|postgresql-server|postgresql"
+  "has_java|default-jre-headless|java-17-openjdk-headless|--cask temurin@17"
   "has npm|nodejs npm|nodejs npm|node"
   "has_chromium|chromium|chromium|--cask chromium"
   "has_korean_font|fonts-noto-cjk|google-noto-sans-cjk-ttc-fonts|"
