@@ -12,6 +12,7 @@ import psutil
 from tests.chapters.kernel import MARKER
 
 GRACE = 10  # seconds; mlflow_lab's guards stop their components within this time of a kernel's end
+MOST_FILES = 10  # named in a report
 _DERIVED = ("__pycache__", ".ipynb_checkpoints", "node_modules")
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -35,10 +36,12 @@ class Snapshot:
         problems = [self._describe(process) for process in processes]
         for process in processes:
             _end(process)
-        for path in sorted(self._list_files() - self._files):
-            left = path.relative_to(self.root)
-            problems.append(f"left a file outside work/{notebook.stem}/: {left}")
-        return problems
+        left = [str(p.relative_to(self.root)) for p in sorted(self._list_files() - self._files)]
+        more = [f"... and {len(left) - MOST_FILES} more"] if len(left) > MOST_FILES else []
+        return problems + [
+            f"left a file outside work/{notebook.stem}/: {name}"
+            for name in left[:MOST_FILES] + more
+        ]
 
     def _processes(self, marker: str) -> list[psutil.Process]:
         found = set(_children()) - self._children
