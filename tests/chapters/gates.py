@@ -14,6 +14,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from tests.chapters.arrivals import PARTS
 
+SEE_ALSO = "함께 보기"
 LONGEST_CELL = 15  # lines that are not blank
 
 SETUP_CELL = """\
@@ -32,6 +33,11 @@ def check_source(notebook: Path, root: Path) -> list[str]:
     source = nbformat.read(notebook, as_version=4)
     problems = []
     for number, cell in enumerate(source.cells):
+        if cell.cell_type == "markdown":
+            problems += [
+                f"cell {number}: no English label, (chapter-task)=, before '{heading}'"
+                for heading in _headings_without_label(cell.source)
+            ]
         if cell.cell_type != "code":
             continue
         if cell.outputs or cell.execution_count is not None:
@@ -119,6 +125,18 @@ def _lint(notebook: Path, root: Path) -> list[str]:
         return []
     lines = [line for line in result.stdout.splitlines() if line.startswith(f"{notebook.name}:")]
     return [line.replace(f"{notebook.name}:", "ruff: ", 1) for line in lines] or [result.stderr]
+
+
+def _headings_without_label(markdown: str) -> list[str]:
+    """Recipe headings that no link could point to once they are reworded; see STYLE: Names."""
+    missing, before, fenced = [], "", False
+    for line in filter(str.strip, markdown.splitlines()):
+        fenced ^= line.startswith("```")
+        is_recipe = re.match("#{2,3} ", line) and line != f"## {SEE_ALSO}"
+        if is_recipe and not fenced and not re.fullmatch(r"\([a-z0-9-]+\)=", before.strip()):
+            missing.append(line)
+        before = line
+    return missing
 
 
 def _comments(code: str) -> list[str]:

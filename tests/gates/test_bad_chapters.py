@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from tests.chapters.gates import SETUP_CELL
 from tests.gates.small_book import SmallBook, tagged
@@ -53,6 +53,10 @@ BAD = {
     "setup/unused_import": (["import json"], "ruff: .*F401"),
     "setup/stored_output": ([STORED_OUTPUT], "outputs or an execution count are stored"),
     "setup/korean_comment": (["1 + 1  # 더하기"], "Korean in a comment"),
+    "setup/no_label": (
+        [new_markdown_cell("(a-task)=\n## Task\n\n## Another task")],
+        "no English label, .* before '## Another task'",
+    ),
     "setup/ansi": (['print("\\x1b[31mred\\x1b[0m")'], "ANSI codes in the output"),
     "setup/machine_path": (
         ["import sys\n\nprint(sys.executable)"],

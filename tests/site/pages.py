@@ -44,15 +44,6 @@ def problems_of_a_chapter(page: Path) -> list[str]:
         problems.append(f"no section '{_ERRORS}'")
     if not headings or headings[-1] != _SEE_ALSO:
         problems.append(f"the last section is not '{_SEE_ALSO}'")
-    for heading in body.find_all(["h2", "h3"]):
-        text = heading.get_text().rstrip("#").strip()
-        if text == _SEE_ALSO:
-            continue
-        # The label before a heading becomes an empty span or the id of the section.
-        section = heading.find_parent("section")
-        ids = [section["id"], *(span["id"] for span in section.select(":scope > span[id]"))]
-        if not any(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", i) for i in ids):
-            problems.append(f"no English label before the heading '{text}'")
     if not body.select(".cell_output"):
         problems.append("no output on the page")
     return problems

@@ -52,7 +52,6 @@ GOOD_BODY = """<section id="chapter-task"><h2>Task</h2><div class="cell_output">
         (problems_of_a_chapter, ("<p>A sentence.</p>", ""), "no sentence under the title"),
         (problems_of_a_chapter, ("자주 만나는 오류", "기타"), "no section '자주 만나는 오류'"),
         (problems_of_a_chapter, ("함께 보기", "기타"), "the last section is not '함께 보기'"),
-        (problems_of_a_chapter, ("chapter-task", "id1"), "no English label before the heading"),
         (problems_of_a_chapter, ("cell_output", "cell_input"), "no output on the page"),
     ],
 )
