@@ -103,10 +103,9 @@ def pytest_collect_file(file_path, parent):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session, config, items):
     notebooks = config.rootpath / "notebooks"
-    asked = [(config.invocation_params.dir / arg).resolve() for arg in config.args]
     # The longest first, or the last chapter to start would keep one core busy alone.
     items.sort(key=lambda item: -_expected_cost(item))
-    if config.option.nbmake and notebooks in asked:
+    if config.option.nbmake and notebooks in _asked_paths(config):
         items.append(ContentsAreComplete.from_parent(session, name="_toc.yml"))
 
 
@@ -123,13 +122,17 @@ def _is_xdist_worker(config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def _asked_paths(config) -> list[Path]:
+    """The files and folders among pytest's arguments."""
+    return [(config.invocation_params.dir / a.split("::")[0]).resolve() for a in config.args]
+
+
 def _chapters_to_execute(config) -> list[Path]:
     """The chapters among pytest's arguments that the cache has no outputs for."""
     cache = ExecutionCache(config.rootpath)
-    asked = [(config.invocation_params.dir / a.split("::")[0]).resolve() for a in config.args]
     chapters = {
         path
-        for folder in asked
+        for folder in _asked_paths(config)
         for path in ([folder] if folder.suffix == ".ipynb" else folder.rglob("*.ipynb"))
     }
     return [path for path in chapters if path.is_file() and cache.executed_at(path) is None]

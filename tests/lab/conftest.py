@@ -25,6 +25,19 @@ def open_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def certified_folder(open_folder) -> Path:
+    """An open folder with key.pem and cert.pem for 127.0.0.1."""
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1"
+    subprocess.run(
+        [*make.split(), "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        cwd=open_folder,
+        check=True,
+        capture_output=True,
+    )
+    return open_folder
+
+
 @contextmanager
 def _typed(line: str, folder: Path) -> Iterator[None]:
     typed = subprocess.Popen(

@@ -1,7 +1,5 @@
 """nginx does its work in front of a server, with the configuration a reader would deploy."""
 
-import subprocess
-
 import mlflow
 import pytest
 import requests
@@ -61,19 +59,12 @@ def test_two_at_once(proxy):
         assert requests.get(other.uri, timeout=5).text == "hello"
 
 
-def test_it_serves_tls_with_certificates_from_its_folder(open_folder):
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1"
-    subprocess.run(
-        [*make.split(), "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
-        cwd=open_folder,
-        check=True,
-        capture_output=True,
-    )
+def test_it_serves_tls_with_certificates_from_its_folder(certified_folder):
     tls = HELLO.replace("@PORT@;", "@PORT@ ssl; ssl_certificate cert.pem;")
     tls = tls.replace("return", "ssl_certificate_key key.pem; return")
-    with Nginx(tls, folder=open_folder, quiet=True) as nginx:
+    with Nginx(tls, folder=certified_folder, quiet=True) as nginx:
         assert nginx.uri.startswith("https://")
-        answer = requests.get(nginx.uri, timeout=5, verify=open_folder / "cert.pem")
+        answer = requests.get(nginx.uri, timeout=5, verify=certified_folder / "cert.pem")
         assert answer.text == "hello"
 
 

@@ -1,6 +1,5 @@
 """The tracking server does its work, with default options and with any others."""
 
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -115,17 +114,12 @@ def test_the_printed_command_works_when_typed_on_the_kept_data(open_folder, capf
         assert client.get_run(run_id).data.metrics == {"loss": 0.5}
 
 
-def test_it_can_serve_tls(open_folder):
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1"
-    subprocess.run(
-        [*make.split(), "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
-        cwd=open_folder,
-        check=True,
-        capture_output=True,
-    )
+def test_it_can_serve_tls(certified_folder):
     tls = "--ssl-keyfile key.pem --ssl-certfile cert.pem"
-    with TrackingServer("--uvicorn-opts", tls, folder=open_folder, quiet=True) as server:
-        answer = requests.get(f"{server.uri}/version", timeout=5, verify=open_folder / "cert.pem")
+    with TrackingServer("--uvicorn-opts", tls, folder=certified_folder, quiet=True) as server:
+        answer = requests.get(
+            f"{server.uri}/version", timeout=5, verify=certified_folder / "cert.pem"
+        )
         assert server.uri.startswith("https://")
         assert answer.text == mlflow.__version__
 
