@@ -8,6 +8,11 @@ has() { command -v "$1" >/dev/null 2>&1; }
 has_chromium() { has chromium || has chromium-browser || has google-chrome ||
   [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]; }
 has_postgresql() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
+has_mariadb() { has mariadbd || [ -x /usr/sbin/mariadbd ] || [ -x /usr/libexec/mariadbd ]; }
+has_sshd() { has sshd || [ -x /usr/sbin/sshd ]; }
+has_prometheus() { has prometheus; }
+# Containers are brought up by a test on Debian and Ubuntu alone: mmdebstrap makes the base image.
+has_podman() { has podman && has runc && has mmdebstrap; }
 has_java() { java -version >/dev/null 2>&1; } # macOS has a java that only offers to install one
 has_korean_font() { [ "$(uname)" = Darwin ] || { has fc-list && [ -n "$(fc-list :lang=ko)" ]; }; }
 has_venv() { [ "$(uname)" = Darwin ] || [ -x .venv/bin/python ] ||
@@ -20,6 +25,10 @@ parts=(
   "has nginx|nginx|nginx|nginx"
   "has openssl|openssl|openssl|openssl"
   "has_postgresql|postgresql|postgresql-server|postgresql"
+  "has_mariadb|mariadb-server|mariadb-server|mariadb"
+  "has_sshd|openssh-server|openssh-server|"
+  "has_prometheus|prometheus||prometheus"
+  "has_podman|podman runc mmdebstrap aardvark-dns netavark iptables||"
   "has_java|default-jre-headless|java-17-openjdk-headless|--cask temurin@17"
   "has npm|nodejs npm|nodejs npm|node"
   "has_chromium|chromium|chromium|--cask chromium"
