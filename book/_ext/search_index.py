@@ -69,6 +69,7 @@ def index_of(pages: list[tuple[str, str, list[Section]]]) -> dict:
         "pages": [[uri, part, len(found)] for uri, part, found in pages],
         "headings": [section.heading for section in sections],
         "anchors": [section.anchor for section in sections],
+        "errors": "".join(str(int(section.error)) for section in sections),
         "texts": [section.text for section in sections],
         "messages": ["\n".join(section.messages) for section in sections],
         "words": _postings(sections),

@@ -12,6 +12,7 @@ from docutils import nodes
 
 TEXT_LIMIT = 120  # characters of prose that are kept as text
 MESSAGE_LIMIT = 160  # characters of each error message
+ERRORS = "자주 만나는 오류"  # the heading above the errors of a chapter
 LINK_LISTS = {"함께 보기"}  # what these sections name has a section of its own
 
 _WORD = re.compile(r"--[a-z][a-z0-9-]+|[A-Za-z_][A-Za-z0-9_]*|\d[\d.,]*\d|[가-힣]+|\d")
@@ -42,6 +43,7 @@ class Section:
 
     heading: str
     anchor: str  # empty for the page itself
+    error: bool = False  # it explains an error that a reader has met
     text: str = ""
     messages: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -55,29 +57,32 @@ def sections_of(doctree: nodes.document, labels: set[str], text: bool = True) ->
     """
     found = []
     for node in doctree.findall(nodes.section):
-        heading = _text(node.next_node(nodes.title))
+        heading = _heading(node)
         if heading in LINK_LISTS:
             continue
         anchor = next((name for name in node["ids"] if name in labels), node["ids"][0])
-        anchor = anchor if isinstance(node.parent, nodes.section) else ""
-        found.append(_section(heading, anchor, _blocks(node) if text else ()))
+        inside = isinstance(node.parent, nodes.section)
+        section = Section(heading, anchor if inside else "")
+        section.error = inside and _heading(node.parent) == ERRORS
+        if text:
+            _fill(section, node)
+        found.append(section)
     return found
 
 
-def _section(heading: str, anchor: str, blocks) -> Section:
+def _fill(section: Section, node: nodes.section) -> None:
     prose, code, messages = [], [], []
-    for block in blocks:
+    for block in _blocks(node):
         if not isinstance(block, nodes.literal_block):
             prose.append(_text(block))
         elif {"traceback", "stderr"} & set(block["classes"]):
             messages += _messages(block.astext())
         elif "output" not in block["classes"]:
             code.append(_CHANGING.sub("", block.astext()))
-    text, rest = _split(" ".join(prose))
-    section = Section(heading, anchor, text, _new(messages, f"{heading} {text}"))
-    known = _words(" ".join([heading, text, *section.messages]))
-    section.words = sorted(_words(f"{rest} {' '.join(_NAMES.findall(' '.join(code)))}") - known)
-    return section
+    section.text, rest = _split(" ".join(prose))
+    section.messages = _new(messages, f"{section.heading} {section.text}")
+    shown = _words(" ".join([section.heading, section.text, *section.messages]))
+    section.words = sorted(_words(f"{rest} {' '.join(_NAMES.findall(' '.join(code)))}") - shown)
 
 
 def _blocks(node: nodes.Element):
@@ -104,6 +109,10 @@ def _only_a_link(paragraph: nodes.paragraph) -> bool:
 
 def _elements(children: list[nodes.Node]) -> bool:
     return all(isinstance(child, nodes.Element) for child in children)
+
+
+def _heading(section: nodes.section) -> str:
+    return _text(section.next_node(nodes.title))
 
 
 def _text(node: nodes.Node) -> str:

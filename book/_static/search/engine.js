@@ -4,96 +4,118 @@
 
   const { Analyser, ONE_SYLLABLE, stop, tokens } = handbookSearch;
 
-  const WEIGHTS = { heading: 6, message: 3, text: 2, title: 1.5, word: 1 };
+  const WEIGHTS = { heading: 6, message: 3, title: 2.5, text: 2, word: 1 };
   const SATURATION = 3; // the weight at which a word counts half
+  const CLOSE = 0.8; // how much more a section counts whose whole heading is in the query,
+  const NAMED = 0.5; // and one whose heading says all of the query
+  const NAME = 0.3; // the part of an API name in a heading, beside its words
+  const TROUBLE = 0.9; // an error counts less than a recipe that answers as well
   // How much a match counts that is not the word itself.
-  const LIKE = { verb: 0.85, synonym: 0.8, prefix: 0.7, inside: 0.6, typo: 0.6, part: 0.35 };
+  const LIKE = { verb: 0.85, synonym: 0.8, prefix: 0.7, inside: 0.6, typo: 0.6, piece: 0.8, part: 0.35 };
+  const LETTER = 0.3; // the weight of a single Latin letter or digit
   const PHRASE = 3; // words in the longest name of the glossary
   const CANDIDATES = 40; // words that one typed beginning may stand for
+  const RERANKED = 50;
 
   class Engine {
     constructor(index) {
-      this.index = index;
       this.sections = sectionsOf(index);
-      this.postings = new Map(); // word -> {sections: [], weights: []}
+      this.postings = new Map(); // word -> the sections that have it, with weights
       this.analyser = new Analyser(nounsOf(index));
-      this.synonyms = this.readSynonyms(index.synonyms);
-      this.readSections();
-      this.readWords(index.words);
+      this.readSynonyms(index.synonyms);
+      const words = this.wordsOfSections(index.words);
+      this.headings = this.sections.map((section, n) => this.readSection(section, n, words[n]));
       this.vocabulary = [...this.postings.keys()].filter((word) => !/^[~@]/.test(word));
       this.spelled = `\n${this.vocabulary.join("\n")}\n`;
       this.expansions = new Map();
     }
 
+    /** The words of each row of the glossary: `@0` stands for any of the first row. */
     readSynonyms(groups) {
-      const synonyms = new Map();
+      this.names = new Map(); // words, joined by a space -> groups
+      this.openings = new Set(); // first words of names of several words
       const add = (key, group) => {
-        if (!synonyms.has(key)) synonyms.set(key, new Set());
-        synonyms.get(key).add(`@${group}`);
+        if (!this.names.has(key)) this.names.set(key, new Set());
+        this.names.get(key).add(`@${group}`);
       };
-      groups.forEach((words, group) => {
-        for (const name of words) {
-          const found = tokens(name).map(({ text }) => this.analyser.analyse(text));
-          add(found.map(({ word }) => word).join(" "), group);
-          if (found.length === 1 && found[0].verb.length > 2) add(found[0].verb, group);
+      groups.forEach((names, group) => {
+        for (const name of names) {
+          const words = this.wordsOf(name);
+          add(words.map(({ word }) => word).join(" "), group);
+          add(words.map(({ word }) => word).join(""), group); // 모델레지스트리
+          if (words.length > 1) this.openings.add(words[0].word);
+          else if (words[0].verb.length > 2) add(words[0].verb, group);
         }
       });
-      return synonyms;
     }
 
-    readSections() {
-      this.sections.forEach((section, number) => {
-        this.readText(section.heading, number, WEIGHTS.heading);
-        this.readText(section.messages.join("\n"), number, WEIGHTS.message);
-        this.readText(section.text, number, WEIGHTS.text);
-        if (section.anchor) this.readText(section.page.title, number, WEIGHTS.title);
-      });
+    readSection(section, number, words) {
+      const heading = this.readText(section.heading, number, WEIGHTS.heading);
+      this.readText(section.messages.join("\n"), number, WEIGHTS.message);
+      this.readText(section.text, number, WEIGHTS.text);
+      this.readText(section.page.title, number, WEIGHTS.title);
+      for (const found of words)
+        for (const term of this.termsOf(found)) this.posting(term).add(number, WEIGHTS.word);
+      return heading;
     }
 
     readText(text, number, weight) {
-      const words = tokens(text).map((token) => this.analyser.analyse(token.text));
+      const words = this.wordsOf(text);
+      const terms = new Set();
       words.forEach((found, place) => {
-        for (const term of this.termsOf(found)) this.add(term, number, weight);
-        for (const { group } of this.namesAt(words, place)) this.add(group, number, weight);
+        for (const term of this.termsOf(found)) terms.add(term);
+        for (const { group } of this.longNamesAt(words, place)) terms.add(group);
       });
+      for (const term of terms) this.posting(term).add(number, weight);
+      return words;
     }
 
-    readWords(lines) {
+    /** For each section, the words that are kept of it beside its text. */
+    wordsOfSections(lines) {
+      const words = this.sections.map(() => []);
       for (const line of lines.split("\n")) {
         const end = line.indexOf("\t");
         const found = this.analyser.analyse(line.slice(0, end));
-        const terms = this.termsOf(found);
-        for (const { group } of this.namesAt([found], 0)) terms.push(group);
-        for (const number of decode(line.slice(end + 1)))
-          for (const term of terms) this.add(term, number, WEIGHTS.word);
+        for (const number of numbersOf(line, end + 1)) words[number].push(found);
       }
+      return words;
     }
 
-    termsOf({ word, verb, parts }) {
-      return verb && verb.slice(1) !== word ? [word, verb] : verb ? [word, verb] : [word, ...parts];
+    wordsOf(text) {
+      return tokens(text).map((token) => this.analyser.analyse(token.text));
     }
 
-    /** Names of the glossary that start at this word, the longest first. */
-    namesAt(words, place) {
+    /** Everything that one word is found by: itself, its stem, its parts, its row of the glossary. */
+    termsOf(found) {
+      if (!found.terms) {
+        const { word, verb, parts } = found;
+        const pieces = parts.map((part) => ({ word: part }));
+        const ofPieces = pieces.flatMap((piece, place) => [
+          ...(this.names.get(piece.word) ?? []),
+          ...this.longNamesAt(pieces, place).map(({ group }) => group),
+        ]);
+        found.groups = [...(this.names.get(word) ?? []), ...(this.names.get(verb) ?? [])];
+        found.own = [word, verb, ...found.groups].filter(Boolean);
+        found.terms = [...new Set([...found.own, ...parts, ...ofPieces])];
+      }
+      return found.terms;
+    }
+
+    /** Names of several words in the glossary that start at this word. */
+    longNamesAt(words, place) {
       const found = [];
-      for (let length = Math.min(PHRASE, words.length - place); length > 0; length -= 1) {
+      if (!this.openings.has(words[place].word)) return found;
+      for (let length = Math.min(PHRASE, words.length - place); length > 1; length -= 1) {
         const key = words.slice(place, place + length).map(({ word }) => word).join(" ");
-        for (const group of this.synonyms.get(key) ?? []) found.push({ group, length });
+        for (const group of this.names.get(key) ?? []) found.push({ group, length });
       }
-      for (const group of this.synonyms.get(words[place].verb) ?? [])
-        if (!found.some((name) => name.group === group)) found.push({ group, length: 1 });
       return found;
     }
 
-    add(term, number, weight) {
+    posting(term) {
       let posting = this.postings.get(term);
-      if (!posting) this.postings.set(term, (posting = { sections: [], weights: [] }));
-      const last = posting.sections.length - 1;
-      if (posting.sections[last] === number) posting.weights[last] += weight;
-      else {
-        posting.sections.push(number);
-        posting.weights.push(weight);
-      }
+      if (!posting) this.postings.set(term, (posting = new Posting()));
+      return posting;
     }
 
     rarity(term) {
@@ -107,30 +129,45 @@
       const scores = new Float64Array(this.sections.length);
       const covered = new Float64Array(this.sections.length);
       let total = 0;
-      for (const unit of units) {
-        const best = new Map();
-        for (const [term, like] of unit.terms) {
+      for (const { terms, weight } of units) {
+        const best = new Float64Array(this.sections.length);
+        for (const [term, like] of terms) {
           const { sections, weights } = this.postings.get(term);
-          sections.forEach((number, place) => {
-            const value = (like * weights[place]) / (weights[place] + SATURATION);
-            if (value > (best.get(number) ?? 0)) best.set(number, value);
-          });
+          for (let i = 0; i < sections.length; i += 1) {
+            const value = (like * weights[i]) / (weights[i] + SATURATION);
+            if (value > best[sections[i]]) best[sections[i]] = value;
+          }
         }
-        total += unit.weight;
-        for (const [number, value] of best) {
-          scores[number] += unit.weight * value;
-          covered[number] += unit.weight * Math.min(1, value * 2);
-        }
+        total += weight;
+        best.forEach((value, number) => {
+          scores[number] += weight * value;
+          covered[number] += weight * Math.min(1, value * 2);
+        });
       }
+      const terms = new Set(units.flatMap((unit) => [...unit.terms.keys()]));
       const found = [];
       scores.forEach((score, number) => {
-        if (score > 0) found.push([number, score * (covered[number] / total)]);
+        if (score > 0) found.push({ number, score: score * (covered[number] / total) });
       });
-      const terms = new Set(units.flatMap((unit) => [...unit.terms.keys()]));
-      return found
-        .sort(([a, x], [b, y]) => y - x || a - b)
+      const order = (a, b) => b.score - a.score || a.number - b.number;
+      const first = found.sort(order).slice(0, RERANKED);
+      for (const result of first) result.score *= this.prior(result.number, units, total);
+      return first
+        .sort(order)
         .slice(0, limit)
-        .map(([number, score]) => ({ section: this.sections[number], score, terms }));
+        .map(({ number, score }) => ({ section: this.sections[number], score, terms }));
+    }
+
+    /** How much a section counts for its heading: how far it is the query, how far it says it. */
+    prior(number, units, total) {
+      const heading = this.headings[number];
+      const inQuery = (found) => found.own.some((term) => units.some(({ terms }) => terms.has(term)));
+      const inHeading = ({ terms }) => heading.some((found) => found.terms.some((t) => terms.has(t)));
+      const weight = ({ word, parts }) => this.rarity(word) * (parts.length ? NAME : 1);
+      const close = sum(heading.filter(inQuery), weight) / (sum(heading, weight) || 1);
+      const named = sum(units.filter(inHeading), (unit) => unit.weight) / total;
+      const prior = 1 + CLOSE * close ** 2 + NAMED * named;
+      return this.sections[number].error ? TROUBLE * prior : prior;
     }
 
     /** What the query asks for: each unit is a word with everything that counts as a match of it. */
@@ -138,9 +175,9 @@
       const typed = tokens(query.normalize("NFC"));
       const ends = typed.length ? typed.at(-1).at + typed.at(-1).text.length : 0;
       const words = typed.map(({ text }) => this.analyser.analyse(text));
-      const groups = words.map(() => new Set());
+      const groups = words.map((found) => new Set(this.termsOf(found) && found.groups));
       words.forEach((_, place) => {
-        for (const { group, length } of this.namesAt(words, place))
+        for (const { group, length } of this.longNamesAt(words, place))
           for (let i = 0; i < length; i += 1) groups[place + i].add(group);
       });
       const units = new Map();
@@ -156,28 +193,32 @@
 
     unitsOfWord(found, groups, open) {
       const { word, verb, parts, korean } = found;
-      const terms = new Map();
-      const put = (term, like) => {
-        if (this.postings.has(term) && like > (terms.get(term) ?? 0)) terms.set(term, like);
-      };
-      put(word, 1);
-      if (verb) put(verb, LIKE.verb);
-      for (const group of groups) put(group, LIKE.synonym);
-      const known = this.postings.has(word);
+      const terms = this.existing([[word, 1], [verb, LIKE.verb], ...this.alike(groups)]);
+      const known = terms.size > 0;
       if (open || !known || korean)
-        for (const [term, like] of this.expand(word, korean, open, terms.size > 0)) put(term, like);
-      const units = [];
-      if (terms.size) {
-        const weight = Math.max(...[...terms].map(([term, like]) => like * this.rarity(term)));
-        units.push({ key: word, terms, weight });
-      }
-      const pieces = known ? [] : korean ? this.split(word) : [];
-      for (const piece of [...pieces, ...parts]) {
-        if (!this.postings.has(piece)) continue;
-        const share = terms.size ? LIKE.part : 0.8;
-        units.push({ key: piece, terms: new Map([[piece, 1]]), weight: share * this.rarity(piece) });
+        for (const [term, like] of this.expand(word, korean, open, known))
+          if (!terms.has(term)) terms.set(term, like);
+      const units = terms.size ? [this.unit(word, terms, word.length === 1 && !korean ? LETTER : 1)] : [];
+      const pieces = korean && !known ? this.split(word) : parts;
+      for (const piece of pieces) {
+        const { groups: alike } = this.analyser.analyse(piece);
+        const inside = this.existing([[piece, 1], ...this.alike(alike ?? [])]);
+        if (inside.size) units.push(this.unit(piece, inside, terms.size ? LIKE.part : LIKE.piece));
       }
       return units;
+    }
+
+    alike(groups) {
+      return Array.from(groups, (group) => [group, LIKE.synonym]);
+    }
+
+    existing(terms) {
+      return new Map(terms.filter(([term]) => this.postings.has(term)));
+    }
+
+    unit(key, terms, share) {
+      const rarest = Math.max(...[...terms].map(([term, like]) => like * this.rarity(term)));
+      return { key, terms, weight: share * rarest };
     }
 
     /** Words of the book that begin with this one, contain it, or are spelled nearly like it. */
@@ -196,7 +237,7 @@
     collect(pattern, like, found) {
       let at = this.spelled.indexOf(pattern);
       for (let count = 0; at >= 0 && count < CANDIDATES; count += 1) {
-        const start = this.spelled.lastIndexOf("\n", at + (pattern[0] === "\n" ? 0 : -0)) + 1;
+        const start = this.spelled.lastIndexOf("\n", at) + 1;
         const end = this.spelled.indexOf("\n", start);
         const word = this.spelled.slice(start, end);
         if (!found.has(word)) found.set(word, like);
@@ -225,6 +266,27 @@
     }
   }
 
+  function sum(items, value) {
+    return items.reduce((total, item) => total + value(item), 0);
+  }
+
+  /** The sections that have a word, each with the weight of the places where it stands. */
+  class Posting {
+    constructor() {
+      this.sections = [];
+      this.weights = [];
+    }
+
+    add(number, weight) {
+      const last = this.sections.length - 1;
+      if (this.sections[last] === number) this.weights[last] += weight;
+      else {
+        this.sections.push(number);
+        this.weights.push(weight);
+      }
+    }
+  }
+
   function sectionsOf(index) {
     const sections = [];
     for (const [address, part, count] of index.pages) {
@@ -237,6 +299,7 @@
           anchor,
           address: anchor ? `${address}#${anchor}` : address,
           heading: index.headings[n],
+          error: index.errors[n] === "1",
           text: index.texts[n],
           messages: index.messages[n] ? index.messages[n].split("\n") : [],
         });
@@ -252,16 +315,18 @@
     return new Set(alone.filter((word) => !ONE_SYLLABLE.has(word)));
   }
 
-  /** Numbers of sections from the characters that stand for their distances. */
-  function* decode(steps) {
+  /** Numbers of sections from the characters, from `start` on, that stand for their distances. */
+  function numbersOf(line, start) {
+    const numbers = [];
     let number = -1;
-    for (const character of steps) {
-      let code = character.codePointAt(0);
+    for (let i = start; i < line.length; i += 1) {
+      let code = line.charCodeAt(i);
       if (code >= 0xa1) code -= 0x22;
       if (code > 0x5c) code -= 1;
       number += code - 0x22;
-      yield number;
+      numbers.push(number);
     }
+    return numbers;
   }
 
   /** Typing errors between two words (Damerau-Levenshtein), given up beyond `most`. */
