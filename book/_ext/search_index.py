@@ -23,6 +23,8 @@ WORD_COLUMNS = 3  # of the glossary: Korean, English, other words
 def _replace_sphinx_search(app):
     app.builder.search = False
     app.search_sections = {}
+    app.config.html_additional_pages["search"] = "search.html"
+    app.add_js_file("search/open.js", loading_method="defer")
 
 
 def _collect(app, doctree, document):

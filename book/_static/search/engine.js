@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { Analyser, ONE_SYLLABLE, stop, tokens } = handbookSearch;
+  const { Analyser, ONE_SYLLABLE, TOKEN, stop } = handbookSearch;
 
   const WEIGHTS = { heading: 6, message: 3, title: 2.5, text: 2, word: 1 };
   const SATURATION = 3; // the weight at which a word counts half
@@ -15,19 +15,40 @@
   const LETTER = 0.3; // the weight of a single Latin letter or digit
   const PHRASE = 3; // words in the longest name of the glossary
   const CANDIDATES = 40; // words that one typed beginning may stand for
-  const RERANKED = 50;
+  const STEP = 20; // sections read at a time
+  const RERANKED = 600; // headings compared with the words of a query, in all
 
   class Engine {
     constructor(index) {
+      this.index = index;
       this.sections = sectionsOf(index);
       this.postings = new Map(); // word -> the sections that have it, with weights
       this.analyser = new Analyser(nounsOf(index));
-      this.readSynonyms(index.synonyms);
-      const words = this.wordsOfSections(index.words);
-      this.headings = this.sections.map((section, n) => this.readSection(section, n, words[n]));
+      this.expansions = new Map();
+      this.headings = [];
+      this.field = 0;
+    }
+
+    /** An engine that has read the whole index. */
+    static read(index) {
+      const engine = new Engine(index);
+      Array.from(engine.reading());
+      return engine;
+    }
+
+    /** Reads the index in steps of a few milliseconds, so that a page can do so between keys. */
+    *reading() {
+      this.readSynonyms(this.index.synonyms);
+      for (const [number, section] of this.sections.entries()) {
+        this.headings.push(this.readSection(section, number));
+        if (number % STEP === 0) yield;
+      }
+      for (const [number, line] of this.index.words.split("\n").entries()) {
+        this.readWord(line);
+        if (number % (STEP * 10) === 0) yield;
+      }
       this.vocabulary = [...this.postings.keys()].filter((word) => !/^[~@]/.test(word));
       this.spelled = `\n${this.vocabulary.join("\n")}\n`;
-      this.expansions = new Map();
     }
 
     /** The words of each row of the glossary: `@0` stands for any of the first row. */
@@ -49,40 +70,39 @@
       });
     }
 
-    readSection(section, number, words) {
+    readSection(section, number) {
       const heading = this.readText(section.heading, number, WEIGHTS.heading);
       this.readText(section.messages.join("\n"), number, WEIGHTS.message);
       this.readText(section.text, number, WEIGHTS.text);
       this.readText(section.page.title, number, WEIGHTS.title);
-      for (const found of words)
-        for (const term of this.termsOf(found)) this.posting(term).add(number, WEIGHTS.word);
       return heading;
     }
 
     readText(text, number, weight) {
       const words = this.wordsOf(text);
-      const terms = new Set();
-      words.forEach((found, place) => {
-        for (const term of this.termsOf(found)) terms.add(term);
-        for (const { group } of this.longNamesAt(words, place)) terms.add(group);
-      });
-      for (const term of terms) this.posting(term).add(number, weight);
-      return words;
-    }
-
-    /** For each section, the words that are kept of it beside its text. */
-    wordsOfSections(lines) {
-      const words = this.sections.map(() => []);
-      for (const line of lines.split("\n")) {
-        const end = line.indexOf("\t");
-        const found = this.analyser.analyse(line.slice(0, end));
-        for (const number of numbersOf(line, end + 1)) words[number].push(found);
+      this.field += 1; // a word counts once in each text
+      for (let place = 0; place < words.length; place += 1) {
+        for (const posting of this.postingsOf(words[place])) posting.add(number, weight, this.field);
+        for (const { group } of this.longNamesAt(words, place))
+          this.posting(group).add(number, weight, this.field);
       }
       return words;
     }
 
+    postingsOf(found) {
+      return (found.postings ??= this.termsOf(found).map((term) => this.posting(term)));
+    }
+
+    /** A line of the words that are kept beside the text of sections. */
+    readWord(line) {
+      const end = line.indexOf("\t");
+      const numbers = numbersOf(line, end + 1);
+      for (const posting of this.postingsOf(this.analyser.analyse(line.slice(0, end))))
+        posting.addAll(numbers, WEIGHTS.word);
+    }
+
     wordsOf(text) {
-      return tokens(text).map((token) => this.analyser.analyse(token.text));
+      return (text.match(TOKEN) ?? []).map((word) => this.analyser.analyse(word));
     }
 
     /** Everything that one word is found by: itself, its stem, its parts, its row of the glossary. */
@@ -119,11 +139,11 @@
     }
 
     rarity(term) {
-      const count = this.postings.get(term).sections.length;
+      const count = Math.min(this.postings.get(term).sections.length, this.sections.length);
       return Math.log(1 + (this.sections.length - count + 0.5) / (count + 0.5));
     }
 
-    /** The best `limit` sections, best first: `{section, score, terms}`. */
+    /** The best `limit` sections, best first: `{section, score}`, and what `marks` needs. */
     search(query, limit = 10) {
       const units = this.unitsOf(query);
       const scores = new Float64Array(this.sections.length);
@@ -144,18 +164,42 @@
           covered[number] += weight * Math.min(1, value * 2);
         });
       }
-      const terms = new Set(units.flatMap((unit) => [...unit.terms.keys()]));
       const found = [];
       scores.forEach((score, number) => {
         if (score > 0) found.push({ number, score: score * (covered[number] / total) });
       });
       const order = (a, b) => b.score - a.score || a.number - b.number;
-      const first = found.sort(order).slice(0, RERANKED);
+      const first = found.sort(order).slice(0, RERANKED / units.length);
       for (const result of first) result.score *= this.prior(result.number, units, total);
       return first
         .sort(order)
         .slice(0, limit)
-        .map(({ number, score }) => ({ section: this.sections[number], score, terms }));
+        .map(({ number, score }) => ({ section: this.sections[number], number, score, units }));
+    }
+
+    /** Places `[start, end]` in a text that answer the query of a result. */
+    marks(text, { units }) {
+      const matches = [...text.matchAll(TOKEN)];
+      const words = matches.map(([word]) => this.analyser.analyse(word));
+      const asked = (term) => units.some(({ terms }) => terms.has(term));
+      const marks = [];
+      words.forEach((found, place) => {
+        const start = matches[place].index;
+        const last = this.longNamesAt(words, place).find(({ group }) => asked(group));
+        const end = matches[place + (last?.length ?? 1) - 1];
+        if (last || this.termsOf(found).some(asked)) marks.push([start, end.index + end[0].length]);
+      });
+      return marks;
+    }
+
+    /** Words of the query that a section has, but none of these texts of it. */
+    unseen(texts, { units, number }) {
+      const shown = new Set(texts.flatMap((text) => this.wordsOf(text).flatMap((w) => this.termsOf(w))));
+      const isHere = (term) => this.postings.get(term).sections.includes(number);
+      return units
+        .filter(({ terms }) => ![...terms.keys()].some((term) => shown.has(term)))
+        .map(({ terms }) => [...terms.keys()].find((term) => !/^[~@]/.test(term) && isHere(term)))
+        .filter(Boolean);
     }
 
     /** How much a section counts for its heading: how far it is the query, how far it says it. */
@@ -172,9 +216,10 @@
 
     /** What the query asks for: each unit is a word with everything that counts as a match of it. */
     unitsOf(query) {
-      const typed = tokens(query.normalize("NFC"));
-      const ends = typed.length ? typed.at(-1).at + typed.at(-1).text.length : 0;
-      const words = typed.map(({ text }) => this.analyser.analyse(text));
+      const text = query.normalize("NFC");
+      const typed = text.match(TOKEN) ?? [];
+      const words = this.wordsOf(text);
+      const open = typed.length > 0 && text.endsWith(typed.at(-1)); // the last word is being typed
       const groups = words.map((found) => new Set(this.termsOf(found) && found.groups));
       words.forEach((_, place) => {
         for (const { group, length } of this.longNamesAt(words, place))
@@ -182,10 +227,9 @@
       });
       const units = new Map();
       words.forEach((found, place) => {
-        const { text } = typed[place];
-        if (stop.has(text.toLowerCase()) && words.length > 1) return;
-        const open = place === words.length - 1 && ends === query.length;
-        for (const unit of this.unitsOfWord(found, groups[place], open))
+        if (stop.has(typed[place].toLowerCase()) && words.length > 1) return;
+        const last = place === words.length - 1;
+        for (const unit of this.unitsOfWord(found, groups[place], open && last))
           if (!units.has(unit.key)) units.set(unit.key, unit);
       });
       return [...units.values()];
@@ -199,7 +243,7 @@
         for (const [term, like] of this.expand(word, korean, open, known))
           if (!terms.has(term)) terms.set(term, like);
       const units = terms.size ? [this.unit(word, terms, word.length === 1 && !korean ? LETTER : 1)] : [];
-      const pieces = korean && !known ? this.split(word) : parts;
+      const pieces = korean && !this.postings.has(word) ? this.split(word) : parts;
       for (const piece of pieces) {
         const { groups: alike } = this.analyser.analyse(piece);
         const inside = this.existing([[piece, 1], ...this.alike(alike ?? [])]);
@@ -217,8 +261,10 @@
     }
 
     unit(key, terms, share) {
-      const rarest = Math.max(...[...terms].map(([term, like]) => like * this.rarity(term)));
-      return { key, terms, weight: share * rarest };
+      const same = [...terms].filter(([, like]) => like >= LIKE.synonym);
+      const counted = same.length ? same : [...terms];
+      const rarities = counted.map(([term, like]) => like * this.rarity(term));
+      return { key, terms, weight: (share * sum(rarities, Number)) / rarities.length };
     }
 
     /** Words of the book that begin with this one, contain it, or are spelled nearly like it. */
@@ -275,13 +321,24 @@
     constructor() {
       this.sections = [];
       this.weights = [];
+      this.field = 0;
     }
 
-    add(number, weight) {
+    add(number, weight, field) {
+      if (this.field === field) return;
+      this.field = field;
       const last = this.sections.length - 1;
       if (this.sections[last] === number) this.weights[last] += weight;
       else {
         this.sections.push(number);
+        this.weights.push(weight);
+      }
+    }
+
+    /** A section that is there already stays there twice: the higher weight counts. */
+    addAll(numbers, weight) {
+      for (let i = 0; i < numbers.length; i += 1) {
+        this.sections.push(numbers[i]);
         this.weights.push(weight);
       }
     }

@@ -50,12 +50,7 @@ globalThis.handbookSearch ??= {};
   const stop = new Set(`
     어떻게 방법 왜 언제 뭐 무엇 뭐가 어디 어디서 어느 하나요 되나요 있나요 없나요 싶어요 싶은데 좀 알려줘 때 수
     것 거 게 줘 해 안 못 너무 자꾸 계속 갑자기 이렇게 그냥 이미 어떤 the a an is are was do does did can how what why when where i my me you your
-    to of in on at for with it this that be been`.trim().split(/\s+/));
-
-  /** Splits text into words. Each has its `text` and the place where it starts. */
-  function tokens(text) {
-    return Array.from(text.matchAll(TOKEN), (match) => ({ text: match[0], at: match.index }));
-  }
+    to of in on at by for with it this that be been`.trim().split(/\s+/));
 
   function stemLatin(word) {
     const bare = word.replace(word.length > 4 ? /(?:ings?|ed|es|s|e)$/ : /(?<=...)s$/, "");
@@ -81,8 +76,9 @@ globalThis.handbookSearch ??= {};
 
     korean(text) {
       const word = this.noun(text);
-      const bare = text.replace(ENDING, "");
-      return { word, verb: `~${soften(bare || text)}`, parts: [], korean: true };
+      const base = text.startsWith(word) && PARTICLE.test(text) ? word : text;
+      const bare = base.replace(ENDING, "");
+      return { word, verb: `~${soften(bare || base)}`, parts: [], korean: true };
     }
 
     noun(text) {
@@ -102,5 +98,5 @@ globalThis.handbookSearch ??= {};
     return { word: lower, verb: "", parts, korean: false };
   }
 
-  Object.assign(handbookSearch, { Analyser, ONE_SYLLABLE, stop, tokens });
+  Object.assign(handbookSearch, { Analyser, ONE_SYLLABLE, TOKEN, stop });
 })();
