@@ -26,6 +26,7 @@
   const list = dialog.querySelector("[role=listbox]");
   const status = dialog.querySelector("[role=status]");
   let engine;
+  let reading = false;
   let selected = -1;
 
   function open(ready, query) {
@@ -39,7 +40,8 @@
   }
 
   function read() {
-    if (engine) return;
+    if (reading) return;
+    reading = true;
     const reader = new handbookSearch.Engine(handbookSearch.index);
     const steps = reader.reading();
     const next = () => {
@@ -51,8 +53,7 @@
         }
       setTimeout(next);
     };
-    if (!read.started) next();
-    read.started = true;
+    next();
   }
 
   function show() {
@@ -83,18 +84,18 @@
     return link;
   }
 
-  /** Two lines: the prose, the message if it was asked for, words that only the rest of it has. */
+  /** The prose and the error message, first what answers more, then words of the rest. */
   function contextOf(result) {
     const { section } = result;
-    const message = section.messages.find((text) => engine.marks(text, result).length);
-    const isLong = engine.marks(section.text, result).length > 0 || !message;
-    const texts = [isLong && section.text, message].filter(Boolean);
+    const answers = (text) => engine.marks(text, result).length;
+    const message = section.messages.find(answers);
+    const texts = [section.text, message].filter(Boolean).sort((a, b) => answers(b) - answers(a));
     const context = element("span", "search-context");
     texts.forEach((text, place) => {
       context.append(place ? " … " : "", ...markedNodes(text, result));
     });
-    const unseen = engine.unseen([section.heading, ...texts], result);
-    unseen.forEach((word) => context.append(" … ", element("mark", "", word)));
+    for (const word of engine.unseen([section.heading, ...texts], result))
+      context.append(" … ", element("mark", "", word));
     return context.childNodes.length ? context : null;
   }
 

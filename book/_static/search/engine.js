@@ -5,9 +5,9 @@
   const { Analyser, ONE_SYLLABLE, TOKEN, stop } = handbookSearch;
 
   const WEIGHTS = { heading: 6, message: 3, title: 2.5, text: 2, word: 1 };
-  const SATURATION = 3; // the weight at which a word counts half
+  const SATURATION = 4.5; // the weight at which a word counts half
   const CLOSE = 0.8; // how much more a section counts whose whole heading is in the query,
-  const NAMED = 0.5; // and one whose heading says all of the query
+  const NAMED = 0.7; // and one whose heading says all of the query
   const NAME = 0.3; // the part of an API name in a heading, beside its words
   const TROUBLE = 0.9; // an error counts less than a recipe that answers as well
   // How much a match counts that is not the word itself.
@@ -229,13 +229,13 @@
       words.forEach((found, place) => {
         if (stop.has(typed[place].toLowerCase()) && words.length > 1) return;
         const last = place === words.length - 1;
-        for (const unit of this.unitsOfWord(found, groups[place], open && last))
+        for (const unit of this.unitsOfWord(typed[place], found, groups[place], open && last))
           if (!units.has(unit.key)) units.set(unit.key, unit);
       });
       return [...units.values()];
     }
 
-    unitsOfWord(found, groups, open) {
+    unitsOfWord(text, found, groups, open) {
       const { word, verb, parts, korean } = found;
       const terms = this.existing([[word, 1], [verb, LIKE.verb], ...this.alike(groups)]);
       const known = terms.size > 0;
@@ -243,7 +243,7 @@
         for (const [term, like] of this.expand(word, korean, open, known))
           if (!terms.has(term)) terms.set(term, like);
       const units = terms.size ? [this.unit(word, terms, word.length === 1 && !korean ? LETTER : 1)] : [];
-      const pieces = korean && !this.postings.has(word) ? this.split(word) : parts;
+      const pieces = korean && !this.postings.has(word) ? this.split(text) : parts;
       for (const piece of pieces) {
         const { groups: alike } = this.analyser.analyse(piece);
         const inside = this.existing([[piece, 1], ...this.alike(alike ?? [])]);
@@ -299,14 +299,15 @@
           found.set(other, LIKE.typo);
     }
 
-    /** A compound taken apart into the longest words the book knows: 모델레지스트리 -> 모델, 레지스트리. */
-    split(word) {
+    /** A compound taken apart into words of the book: 실험정하기 -> 실험, 정하기. */
+    split(text) {
       const pieces = [];
-      for (let start = 0; start < word.length; ) {
-        let end = word.length;
-        while (end - start > 1 && !this.postings.has(word.slice(start, end))) end -= 1;
-        if (end - start > 1) pieces.push(word.slice(start, end));
-        start = end;
+      for (let start = 0; start < text.length; ) {
+        let end = start ? text.length : text.length - 1;
+        const word = () => this.analyser.analyse(text.slice(start, end)).word;
+        while (end - start > 1 && !this.postings.has(word())) end -= 1;
+        if (end - start > 1) pieces.push(word());
+        start = Math.max(end, start + 1);
       }
       return pieces;
     }
