@@ -4,19 +4,19 @@ import gzip
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlflow_lab.browser import chromium
-
 DIALOG = ".search-dialog[open]"
 RESULT = f"{DIALOG} [role=option]"
 
 
 @contextmanager
-def page_of(site: Path, document: str = "notebooks/concepts/run", width: int = 1366, **options):
+def page_of(browser, site: Path, document: str = "notebooks/concepts/run", **options):
     """A page of the site, opened from its folder."""
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": width, "height": 800}, **options)
+    page = browser.new_page(**({"viewport": {"width": 1366, "height": 800}} | options))
+    try:
         page.goto((site / f"{document}.html").as_uri())
         yield page
+    finally:
+        page.close()
 
 
 def open_search(page, keys: str = "Control+k") -> None:
@@ -28,9 +28,9 @@ def open_search(page, keys: str = "Control+k") -> None:
     )
 
 
-def rankings(site: Path, queries: list[str], limit: int = 10) -> list[list[str]]:
+def rankings(browser, site: Path, queries: list[str], limit: int = 10) -> list[list[str]]:
     """For each query the sections found, best first: a label, or the document for a whole page."""
-    with page_of(site) as page:
+    with page_of(browser, site) as page:
         open_search(page)
         return page.evaluate(
             """([queries, limit]) => {

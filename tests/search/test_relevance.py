@@ -16,8 +16,9 @@ ACTIVE = [entry for entry in QUESTIONS if entry.answers]
 
 
 @pytest.fixture(scope="module")
-def found(site):
-    return dict(zip(ACTIVE, rankings(site, [entry.query for entry in ACTIVE]), strict=True))
+def found(browser, site):
+    queries = [entry.query for entry in ACTIVE]
+    return dict(zip(ACTIVE, rankings(browser, site, queries), strict=True))
 
 
 def test_every_expected_section_is_in_the_book(site):

@@ -124,20 +124,23 @@
   }
 
   function select(number) {
-    list.children[selected]?.setAttribute("aria-selected", "false");
     selected = number;
     const chosen = list.children[number];
-    if (!chosen) return input.removeAttribute("aria-activedescendant");
+    if (!chosen) {
+      input.removeAttribute("aria-activedescendant");
+      return undefined;
+    }
     for (const other of list.children) other.setAttribute("aria-selected", String(other === chosen));
     input.setAttribute("aria-activedescendant", chosen.id);
-    chosen.scrollIntoView({ block: "nearest" });
+    return chosen;
   }
 
   dialog.addEventListener("keydown", (event) => {
     const count = list.children.length;
     const moves = { ArrowDown: 1, ArrowUp: -1 };
     if (event.isComposing) return;
-    if (event.key in moves && count) select((selected + moves[event.key] + count) % count);
+    if (event.key in moves && count)
+      select((selected + moves[event.key] + count) % count).scrollIntoView({ block: "nearest" });
     else if (event.key === "Enter" && event.target === input) list.children[selected]?.click();
     else if (event.key === "Tab") (document.activeElement === input ? close : input).focus();
     else return;

@@ -294,9 +294,13 @@
     collectTypos(word, found) {
       const allowed = word.length < 4 ? 0 : word.length < 8 ? 1 : 2;
       if (!allowed) return;
-      for (const other of this.vocabulary)
-        if (Math.abs(other.length - word.length) <= allowed && distance(word, other, allowed) <= allowed)
-          found.set(other, LIKE.typo);
+      const letters = lettersOf(word);
+      this.letters ??= this.vocabulary.map(lettersOf);
+      this.vocabulary.forEach((other, place) => {
+        if (Math.abs(other.length - word.length) > allowed) return;
+        if (bits(letters ^ this.letters[place]) > 2 * allowed) return;
+        if (distance(word, other, allowed) <= allowed) found.set(other, LIKE.typo);
+      });
     }
 
     /** A compound taken apart into words of the book: 실험정하기 -> 실험, 정하기. */
@@ -385,6 +389,19 @@
       numbers.push(number);
     }
     return numbers;
+  }
+
+  /** The letters of a word as bits: one typing error changes two of them at most. */
+  function lettersOf(word) {
+    let letters = 0;
+    for (let i = 0; i < word.length; i += 1) letters |= 1 << (word.charCodeAt(i) & 31);
+    return letters;
+  }
+
+  function bits(number) {
+    let count = 0;
+    for (let rest = number; rest; rest &= rest - 1) count += 1;
+    return count;
   }
 
   /** Typing errors between two words (Damerau-Levenshtein), given up beyond `most`. */
