@@ -6,6 +6,7 @@ where the synonyms come from. A page with `nosearch: true` in its front matter i
 headings only.
 """
 
+import hashlib
 import json
 import pickle
 from collections import defaultdict
@@ -18,6 +19,13 @@ from sphinx import addnodes
 GLOSSARY = "book/find/glossary"
 COMMON = 0.1  # a word that more than this share of the sections has tells nothing
 WORD_COLUMNS = 3  # of the glossary: Korean, English, other words
+
+
+def _notice_changes(app, config):
+    """Write every page again when the search itself was changed: Sphinx looks at pages alone."""
+    source = Path(app.srcdir) / "book"
+    files = sorted([*source.glob("_ext/search_*.py"), *source.glob("_static/search/*")])
+    config.search_code = hashlib.sha256(b"".join(map(Path.read_bytes, files))).hexdigest()
 
 
 def _replace_sphinx_search(app):
@@ -123,6 +131,8 @@ def _json(index: dict) -> str:
 
 
 def setup(app):
+    app.add_config_value("search_code", "", "html", [str])
+    app.connect("config-inited", _notice_changes)
     app.connect("builder-inited", _replace_sphinx_search)
     app.connect("doctree-resolved", _collect, priority=900)
     app.connect("build-finished", _write)

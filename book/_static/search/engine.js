@@ -15,6 +15,7 @@
   const LETTER = 0.3; // the weight of a single Latin letter or digit
   const PHRASE = 3; // words in the longest name of the glossary
   const CANDIDATES = 40; // words that one typed beginning may stand for
+  const LONGEST = 60; // words of a query: of a pasted traceback, its end
   const STEP = 20; // sections read at a time
   const RERANKED = 300; // headings compared with the words of a query, in all
 
@@ -177,9 +178,7 @@
       return first
         .sort(order)
         .slice(0, limit)
-        .map(({ number, score }) => ({
-          section: this.sections[number], number, score, units, asked,
-        }));
+        .map((result) => ({ ...result, section: this.sections[result.number], units, asked }));
     }
 
     /** Places `[start, end]` in a text that answer the query of a result. */
@@ -242,10 +241,11 @@
     /** What the query asks for: each unit is a word with everything that counts as a match of it. */
     unitsOf(query) {
       const text = query.normalize("NFC");
-      const typed = text.match(TOKEN) ?? [];
-      const words = this.wordsOf(text);
+      const typed = (text.match(TOKEN) ?? []).slice(-LONGEST);
+      const words = typed.map((word) => this.analyser.analyse(word));
       const open = typed.length > 0 && text.endsWith(typed.at(-1)); // the last word is being typed
-      const groups = words.map((found) => new Set(this.termsOf(found) && found.groups));
+      words.forEach((found) => this.termsOf(found));
+      const groups = words.map((found) => new Set(found.groups));
       words.forEach((_, place) => {
         for (const { group, length } of this.longNamesAt(words, place))
           for (let i = 0; i < length; i += 1) groups[place + i].add(group);
@@ -267,11 +267,11 @@
       if (open || !known || korean)
         for (const [term, like] of this.expand(word, korean, open, known))
           if (!terms.has(term)) terms.set(term, like);
-      const units = terms.size ? [this.unit(word, terms, word.length === 1 && !korean ? LETTER : 1)] : [];
+      const share = word.length === 1 && !korean ? LETTER : 1;
+      const units = terms.size ? [this.unit(word, terms, share)] : [];
       const pieces = korean && !this.postings.has(word) ? this.split(text) : parts;
       for (const piece of pieces) {
-        const { groups: alike } = this.analyser.analyse(piece);
-        const inside = this.existing([[piece, 1], ...this.alike(alike ?? [])]);
+        const inside = this.existing([[piece, 1], ...this.alike(this.names.get(piece) ?? [])]);
         if (inside.size) units.push(this.unit(piece, inside, terms.size ? LIKE.part : LIKE.piece));
       }
       return units;
@@ -297,7 +297,8 @@
       const key = `${word} ${open} ${known}`;
       if (!this.expansions.has(key)) {
         const found = new Map();
-        if ((open || !known) && (korean || word.length > 1)) this.collect(`\n${word}`, LIKE.prefix, found);
+        const begun = (open || !known) && (korean || word.length > 1);
+        if (begun) this.collect(`\n${word}`, LIKE.prefix, found);
         if (korean && word.length > 1) this.collect(word, LIKE.inside, found);
         if (!known && !found.size) this.collectTypos(word, found);
         this.expansions.set(key, found);
