@@ -111,6 +111,32 @@ def test_nobody_writes_into_the_experiment_of_another(user, kim, team):
     assert Caller(team, kim)("POST", f"{API}/runs/create", json={"experiment_id": experiment}).ok
 
 
+def test_past_the_proxy_anybody_who_logs_in_could(user, kim, team):
+    """What the proxy closes: a replica takes a file for the experiment of another user."""
+    experiment = Caller(team, kim).new_experiment()
+    path = f"/2.0/mlflow-artifacts/artifacts/{experiment}/planted.txt"
+    answers = [
+        requests.put(f"{team.replicas[0].uri}{prefix}{path}", data=b"x", auth=user.auth, timeout=30)
+        for prefix in ("/api", "/ajax-api")
+    ]
+    assert [answer.status_code for answer in answers] == [403, 200]
+
+
+def test_what_the_proxy_cannot_close_traces_and_graphql_are_open_to_every_user(user, kim, team):
+    """README.md of env/server says so; once MLflow closes them, this fails."""
+    owner = Caller(team, kim)
+    experiment = owner.new_experiment()
+    no = {"experiment_id": experiment, "username": user.auth[0], "permission": "NO_PERMISSIONS"}
+    assert owner("POST", f"{API}/experiments/permissions/create", json=no).ok
+    read = user("GET", f"{API}/experiments/get", params={"experiment_id": experiment})
+    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+    traces = user("POST", "/api/3.0/mlflow/traces/search", json={"locations": [place]})
+    query = f'{{ mlflowGetExperiment(input: {{experimentId: "{experiment}"}}) {{ __typename }} }}'
+    graph = user("POST", "/graphql", json={"query": query})
+    assert (read.status_code, traces.status_code, graph.status_code) == (403, 200, 200)
+    assert graph.json()["data"]["mlflowGetExperiment"]
+
+
 def test_metrics_are_for_inside(team, admin):
     assert admin("GET", "/metrics").status_code == 403
     replica = team.replicas[0].uri
