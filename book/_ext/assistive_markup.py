@@ -8,11 +8,14 @@ import re
 
 _CHANGES = (
     # The link beside a heading is named in English, and read out as a number sign.
-    (r' title="Link to this [^"]*">', ' title="여기를 가리키는 링크" aria-label="여기를 가리키는 링크">'),
+    (
+        r' title="Link to this [^"]*">',
+        ' title="여기를 가리키는 링크" aria-label="여기를 가리키는 링크">',
+    ),
     # The text of the line says what is folded; this name would hide it.
     (r' aria-label="Toggle hidden content"', ""),
     # A header cell without text, as above the index of a DataFrame, heads nothing.
-    (r"<th>\s*</th>", "<td></td>"),
+    (r"<th[^>]*>\s*(?:<p>\s*</p>)?\s*</th>", "<td></td>"),
 )
 _MESSAGE = re.compile(r'(<div class="output (?:stderr|traceback) [^"]*")(>.*?</pre>)', re.DOTALL)
 

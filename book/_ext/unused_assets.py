@@ -1,8 +1,8 @@
 """Sphinx extension: a page loads only what it uses, and only what is loaded is published.
 
-The frame of a page (book/_templates/layout.html) has one style sheet and one script of its own. What
-the theme and jupyter-book's extensions would add beside it, for another frame or for features of
-which the page has nothing, is left out. A file that is not named here is kept.
+The frame of a page (book/_templates/layout.html) has one style sheet and one script of its own.
+What the theme and jupyter-book's extensions would add beside it, for another frame or for features
+of which the page has nothing, is left out. A file that is not named here is kept.
 """
 
 from contextlib import suppress
