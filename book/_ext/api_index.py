@@ -93,11 +93,12 @@ def _item(link: nodes.Node) -> nodes.Node:
     return nodes.list_item("", nodes.paragraph("", "", link))
 
 
-def _distance(name: str, entry: Entry) -> tuple[bool, int]:
-    """How far a section is from being about a name: nearest are those whose heading says it."""
+def _distance(name: str, entry: Entry) -> tuple[bool, int, int]:
+    """How far a section is from being about a name: nearest are headings that say it alone."""
     word = re.escape(name.removeprefix("mlflow "))
     said = re.search(rf"(?<![\w-]){word}(?![\w-])", entry.title, re.ASCII)
-    return not said, ["recipe", "error", "other"].index(entry.kind)
+    others = entry.title.count(", ") if said else 0
+    return not said, ["recipe", "error", "other"].index(entry.kind), others
 
 
 def _plain(entry: Entry) -> str:

@@ -6,7 +6,7 @@ build after an edit reads one notebook. Pages that were made from facts are read
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chapters import Chapter, Section, notebooks, read_chapter, read_source
@@ -45,7 +45,7 @@ class ChapterFacts:
     document: str
     title: str
     entries: list[Entry]
-    code: dict[str, list[Use]]  # source of a cell -> names in it that have a place
+    code: dict[str, list[Use]] = field(compare=False)  # source of a cell -> names with a place
     part: str = ""  # of _toc.yml
 
 
@@ -110,24 +110,26 @@ def _gather(app, env, added, changed, removed):
     facts = env.book_facts = getattr(env, "book_facts", None) or Facts()
     if INDEX not in env.found_docs:
         return []
-    before = (facts.version, dict(facts.stamps), [c.part for c in facts.chapters.values()])
+    before = (facts.version, facts.chapters)
     if facts.version != installed_version():
         facts.names, facts.version, facts.stamps = inventory(), installed_version(), {}
     cache, patterns, chapters, stamps = ExecutionCache(root), None, {}, {}
+    executions = getattr(env, "chapter_executions", {})  # of chapter_outputs, asked before
     for document, path, part in notebooks(root):
-        when = cache.executed_at(path)
+        when = executions.get(document)
         stamps[document] = hashlib.sha256(path.read_bytes()).hexdigest() + str(when)
         if stamps[document] == facts.stamps.get(document):
             chapters[document] = facts.chapters[document]
         else:
             patterns = patterns or Patterns(facts.names)
-            chapter = read_chapter(cache.executed(path) or read_source(path), document)
+            source = cache.executed(path) if when else read_source(path)
+            chapter = read_chapter(source, document)
             chapters[document] = of_chapter(chapter, facts.names, patterns)
-        chapters[document].part = part
+        chapters[document] = replace(chapters[document], part=part)
     facts.chapters, facts.stamps = chapters, stamps
-    after = (facts.version, stamps, [c.part for c in chapters.values()])
-    made_of_facts = {doc for doc in env.found_docs if doc.startswith(FOLDER)}
-    return sorted(made_of_facts) if before != after else []
+    if before == (facts.version, chapters):
+        return []  # an edit of prose changes no list
+    return sorted(document for document in env.found_docs if document.startswith(FOLDER))
 
 
 def setup(app):

@@ -92,8 +92,9 @@ def filter_field(question: str, counted: str) -> nodes.Node:
 
 def heading_link(env, label: str, children: list[nodes.Node]) -> nodes.Node:
     """A link to a labelled heading; the build warns when the label is gone."""
-    # MyST's own references keep code in their text, Sphinx's `ref` does not.
-    return _link(env, None, "myst", label, children)
+    if all(isinstance(child, nodes.Text) for child in children):
+        return _link(env, "std", "ref", label, children)
+    return _link(env, None, "myst", label, children)  # slower, but keeps code in the text
 
 
 def document_link(env, chapter: ChapterFacts) -> nodes.Node:
@@ -103,7 +104,8 @@ def document_link(env, chapter: ChapterFacts) -> nodes.Node:
 
 def _link(env, domain, kind: str, target: str, children: list[nodes.Node]) -> nodes.Node:
     where = {"refdomain": domain, "reftype": kind, "reftarget": target, "refdoc": env.docname}
-    return pending_xref("", nodes.inline("", "", *children), refexplicit=True, **where)
+    options = {"refexplicit": True, "refwarn": True}
+    return pending_xref("", nodes.inline("", "", *children), **where, **options)
 
 
 def _load_script(app, pagename, templatename, context, doctree):

@@ -121,8 +121,13 @@ def _rest_paths(docs: str, source: str) -> list[Name]:
 
 def _described_calls() -> dict[str, str]:
     """Shape of a path -> anchor on the page of the REST API, for the public calls."""
-    from mlflow.protos import databricks_pb2, mlflow_artifacts_pb2, model_registry_pb2, service_pb2
-    from mlflow.protos import webhooks_pb2
+    from mlflow.protos import (
+        databricks_pb2,
+        mlflow_artifacts_pb2,
+        model_registry_pb2,
+        service_pb2,
+        webhooks_pb2,
+    )
 
     calls = {}
     for module in (service_pb2, model_registry_pb2, mlflow_artifacts_pb2, webhooks_pb2):
@@ -139,9 +144,7 @@ def _described_calls() -> dict[str, str]:
 
 def _shape(path: str) -> str:
     """A path without the names of its parameters, which Flask and protobuf write differently."""
-    return "/".join(
-        "{}" if part.startswith(("<", "{")) else part for part in path.split("/")
-    )
+    return "/".join("{}" if part.startswith(("<", "{")) else part for part in path.split("/"))
 
 
 def _tables(source: str) -> Inventory:

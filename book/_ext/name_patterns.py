@@ -7,7 +7,12 @@ from mlflow_names import Inventory
 
 UNKNOWN = "\0"  # stands for what only running the code can tell, in a text put together by it
 
-_COMMAND = re.compile(r"""(?:^|[\s;|&("'=/!])mlflow((?: +[a-z][a-z-]*)+)""")
+# `mlflow` where a shell expects a program: first, or behind what starts another one.
+_COMMAND = re.compile(
+    r"(?:^|[;|&(!\0]|-m|=\S*|\b(?:exec|time|nohup|sudo|env|do|then|else))[ \t\"]*"
+    r"(?:[^\s;|&]*/)?(mlflow)\"?((?: +[a-z][a-z-]*)+)",
+    re.M,
+)
 _OPTION = re.compile(r"""(?<![\w-])(--?[a-z][a-z-]*)(?=[\s="',\])]|$)""")
 _VARIABLE = re.compile(r"\$\{?(\w+)|\b([A-Z_]\w*)(?==)|\bunset((?: +\w+)+)")
 _SQL = re.compile(r"\b(select|insert|update|delete|alter|create|drop)\b", re.I)
@@ -50,14 +55,15 @@ class Patterns:
     def in_commands(self, line: str) -> Iterator[tuple[str, str, int, int]]:
         """Commands of the MLflow CLI, with the options of `mlflow server`."""
         for found in _COMMAND.finditer(line):
-            words = ("mlflow" + found[1]).replace("mlflow ui", "mlflow server").split()
-            command = next(
-                (c for n in (3, 2) if (c := " ".join(words[:n])) in self.commands), None
-            )
-            if command is None:
+            words = (found[1] + found[2]).split()
+            for count in (3, 2):
+                typed = " ".join(words[:count])
+                command = "mlflow server" if typed == "mlflow ui" else typed
+                if command in self.commands:
+                    break
+            else:
                 continue
-            begin = found.start(1) - len("mlflow")
-            yield "cli", command, begin, begin + len(command)
+            yield "cli", command, found.start(1), found.start(1) + len(typed)
             if command == "mlflow server":
                 rest = re.split(r"[|;&\n]", line[found.end() :], maxsplit=1)[0]
                 for option in _OPTION.finditer(rest):

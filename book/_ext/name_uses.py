@@ -6,7 +6,7 @@ the code puts together (f-strings, joined strings) are followed as far as they a
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chapters import Chapter, Section
@@ -17,7 +17,7 @@ from name_patterns import UNKNOWN, Patterns
 _SHELLS = ("%%bash", "%%sh", "%%script")
 _PYTHONS = ("%%capture", "%%time")
 _MAGIC = re.compile(r"^\s*[%!]|=\s*[%!]|\?\s*$", re.M)
-_SHELL_LINE = re.compile(r"^(?:.*=\s*)?\s*!(?P<command>.*)$", re.M)
+_SHELL_LINE = re.compile(r"^(?:.*=\s*)?\s*!(?P<command>(?:.*\\\n)*.*)$", re.M)
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)\}")
 _SCRIPT = re.compile(r"(?m)^\s*(?:import mlflow|from mlflow\b)|; *import mlflow")
 _COMMAND_LINE = re.compile(r"\s*(?:[\w./-]+/)?mlflow [a-z]")
@@ -298,6 +298,9 @@ class _PythonReader(ast.NodeVisitor):
     visit_Tuple = visit_List
 
     def visit_Call(self, node):
+        match node.func:
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython"))):
+                return  # a line of the shell, which is read as it was written
         words = self._words(ast.List(elts=node.args)) or []
         called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         called = called or getattr(node.func, "id", "")
@@ -379,12 +382,6 @@ def _as_python(cell: str) -> str:
     return TransformerManager().transform_cell(cell) if _MAGIC.search(cell) else cell
 
 
-def names_used(names: Inventory, cells: Iterable[str]) -> set[tuple[str, str]]:
-    """Kind and name of everything that the cells of a chapter use."""
-    reader = ChapterReader(names)
-    return {(use.kind, use.name) for cell in cells for use in reader.uses(cell)}
-
-
 def tables_shown(patterns: Patterns, chapter: Chapter) -> dict[str, set[str]]:
     """Label of a section -> tables in its outputs, where its code reads any table by its name.
 
@@ -410,6 +407,5 @@ def tables_shown(patterns: Patterns, chapter: Chapter) -> dict[str, set[str]]:
 def _printed(section: Section) -> str:
     outputs = [output for cell in section.visible_cells for output in cell.get("outputs", [])]
     return "\n".join(
-        output.get("text", "") or output.get("data", {}).get("text/plain", "")
-        for output in outputs
+        output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs
     )

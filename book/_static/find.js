@@ -79,7 +79,7 @@
   }
 
   for (const part of [field, field.labels[0]]) part.hidden = false;
-  field.value = new URLSearchParams(location.search).get("q") || field.value;
+  field.value = new URLSearchParams(location.search).get("find") || field.value;
   field.addEventListener("input", filter);
   document.addEventListener("keydown", walk);
   filter();
