@@ -74,13 +74,14 @@ class ApiIndex(SphinxDirective):
         if not uses:
             return nodes.paragraph(text="레시피 없음", classes=["api-unused"])
         uses = sorted(uses, key=lambda use: _distance(name, use[1]))  # stable: reading order
-        links = [self._link(chapter, entry) for chapter, entry in uses[:SHOWN]]
+        items = [_item(self._link(chapter, entry)) for chapter, entry in uses[:SHOWN]]
         rest = {}
         for chapter, entry in uses[SHOWN:]:
             rest.setdefault(chapter.document, []).append((chapter, entry))
         for (chapter, entry), *others in rest.values():
-            links.append(self._link(chapter, entry, f"{chapter.title} {len(others) + 1}곳"))
-        return nodes.bullet_list("", *(_item(link) for link in links), classes=["api-uses"])
+            link = self._link(chapter, entry, f"{chapter.title} {len(others) + 1}곳")
+            items.append(_item(link, "api-more"))
+        return nodes.bullet_list("", *items, classes=["api-uses"])
 
     def _link(self, chapter: ChapterFacts, entry: Entry, text: str = ""):
         if entry.label is None:
@@ -89,8 +90,8 @@ class ApiIndex(SphinxDirective):
         return heading_link(self.env, entry.label, [nodes.Text(title)])
 
 
-def _item(link: nodes.Node) -> nodes.Node:
-    return nodes.list_item("", nodes.paragraph("", "", link))
+def _item(link: nodes.Node, *classes: str) -> nodes.Node:
+    return nodes.list_item("", nodes.paragraph("", "", link), classes=list(classes))
 
 
 def _distance(name: str, entry: Entry) -> tuple[bool, int, int]:
@@ -104,7 +105,7 @@ def _distance(name: str, entry: Entry) -> tuple[bool, int, int]:
 def _plain(entry: Entry) -> str:
     """A heading without marks of Markdown; that of a recipe without the names behind its task."""
     title = re.sub(r"[`\\]", "", entry.title)
-    return title.split(": ", 1)[0] if entry.kind == "recipe" else title
+    return re.sub(r": [!-~].*", "", title) if entry.kind == "recipe" else title
 
 
 def setup(app):
