@@ -2,7 +2,8 @@
 (() => {
   "use strict";
 
-  const LIMIT = 12;
+  const LIMIT = 8;
+  const WARM = 12; // queries answered before the first one that is typed
   const SLICE = 8; // milliseconds of reading the index between two chances for the page to react
 
   const dialog = document.createElement("dialog");
@@ -26,7 +27,7 @@
   const list = dialog.querySelector("[role=listbox]");
   const status = dialog.querySelector("[role=status]");
   let engine;
-  let reading = false;
+  let started = false;
   let selected = -1;
 
   function open(ready, query) {
@@ -40,10 +41,10 @@
   }
 
   function read() {
-    if (reading) return;
-    reading = true;
+    if (started) return;
+    started = true;
     const reader = new handbookSearch.Engine(handbookSearch.index);
-    const steps = reader.reading();
+    const steps = reading(reader);
     const next = () => {
       const until = performance.now() + SLICE;
       while (performance.now() < until)
@@ -56,11 +57,22 @@
     next();
   }
 
+  /** Steps until the first key can be answered as fast as any: code that has run is compiled. */
+  function* reading(reader) {
+    yield* reader.reading();
+    for (const { heading } of reader.sections.slice(0, WARM)) {
+      for (const result of reader.search(heading, LIMIT)) {
+        option(result, 0, reader);
+        yield;
+      }
+    }
+  }
+
   function show() {
     if (!engine) return;
     const query = input.value.trim();
     const results = query ? engine.search(input.value, LIMIT) : [];
-    list.replaceChildren(...results.map(option));
+    list.replaceChildren(...results.map((result, number) => option(result, number, engine)));
     input.setAttribute("aria-expanded", String(results.length > 0));
     list.scrollTop = 0;
     select(results.length ? 0 : -1);
@@ -69,7 +81,7 @@
     else status.textContent = `${results.length}곳을 찾았다.`;
   }
 
-  function option(result, number) {
+  function option(result, number, engine) {
     const { section } = result;
     const link = element("a", "search-result");
     link.id = `search-result-${number}`;
@@ -77,38 +89,37 @@
     link.tabIndex = -1;
     link.setAttribute("role", "option");
     const place = [section.page.part, section.anchor && section.page.title].filter(Boolean);
-    link.append(marked("search-heading", section.heading, result));
+    const heading = element("span", "search-heading");
+    heading.append(...marked(section.heading, engine.marks(section.heading, result)));
+    link.append(heading);
     if (place.length) link.append(element("span", "search-place", place.join(" › ")));
-    const context = contextOf(result);
+    const context = contextOf(result, engine);
     if (context) link.append(context);
     return link;
   }
 
   /** The prose and the error message, first what answers more, then words of the rest. */
-  function contextOf(result) {
+  function contextOf(result, engine) {
     const { section } = result;
-    const answers = (text) => engine.marks(text, result).length;
-    const message = section.messages.find(answers);
-    const texts = [section.text, message].filter(Boolean).sort((a, b) => answers(b) - answers(a));
+    const texts = [section.text, ...section.messages]
+      .map((text) => ({ text, marks: engine.marks(text, result) }))
+      .filter(({ text, marks }, place) => text && (place === 0 || marks.length))
+      .sort((a, b) => b.marks.length - a.marks.length)
+      .slice(0, 2);
     const context = element("span", "search-context");
-    texts.forEach((text, place) => {
-      context.append(place ? " … " : "", ...markedNodes(text, result));
+    texts.forEach(({ text, marks }, place) => {
+      context.append(place ? " … " : "", ...marked(text, marks));
     });
-    for (const word of engine.unseen([section.heading, ...texts], result))
-      context.append(" … ", element("mark", "", word));
+    const shown = [section.heading, ...texts.map(({ text }) => text)];
+    for (const word of engine.unseen(shown, result)) context.append(" … ", element("mark", "", word));
     return context.childNodes.length ? context : null;
   }
 
-  function marked(name, text, result) {
-    const node = element("span", name);
-    node.append(...markedNodes(text, result));
-    return node;
-  }
-
-  function markedNodes(text, result) {
+  /** A text with its marks, as nodes. */
+  function marked(text, marks) {
     const nodes = [];
     let at = 0;
-    for (const [start, end] of engine.marks(text, result)) {
+    for (const [start, end] of marks) {
       if (start < at) continue;
       nodes.push(text.slice(at, start), element("mark", "", text.slice(start, end)));
       at = end;

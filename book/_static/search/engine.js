@@ -25,6 +25,7 @@
       this.postings = new Map(); // word -> the sections that have it, with weights
       this.analyser = new Analyser(nounsOf(index));
       this.expansions = new Map();
+      this.shown = new Map(); // texts of results that were shown
       this.headings = [];
       this.field = 0;
     }
@@ -164,6 +165,7 @@
           covered[number] += weight * Math.min(1, value * 2);
         });
       }
+      const asked = new Set(units.flatMap(({ terms }) => [...terms.keys()]));
       const found = [];
       scores.forEach((score, number) => {
         if (score > 0) found.push({ number, score: score * (covered[number] / total) });
@@ -174,32 +176,46 @@
       return first
         .sort(order)
         .slice(0, limit)
-        .map(({ number, score }) => ({ section: this.sections[number], number, score, units }));
+        .map(({ number, score }) => ({
+          section: this.sections[number], number, score, units, asked,
+        }));
     }
 
     /** Places `[start, end]` in a text that answer the query of a result. */
-    marks(text, { units }) {
-      const matches = [...text.matchAll(TOKEN)];
-      const words = matches.map(([word]) => this.analyser.analyse(word));
-      const asked = (term) => units.some(({ terms }) => terms.has(term));
+    marks(text, { asked }) {
+      const { words, places } = this.readShown(text);
       const marks = [];
       words.forEach((found, place) => {
-        const start = matches[place].index;
-        const last = this.longNamesAt(words, place).find(({ group }) => asked(group));
-        const end = matches[place + (last?.length ?? 1) - 1];
-        if (last || this.termsOf(found).some(asked)) marks.push([start, end.index + end[0].length]);
+        const name = this.longNamesAt(words, place).find(({ group }) => asked.has(group));
+        const last = places[place + (name?.length ?? 1) - 1];
+        if (name || found.terms.some((term) => asked.has(term))) marks.push([places[place][0], last[1]]);
       });
       return marks;
     }
 
     /** Words of the query that a section has, but none of these texts of it. */
     unseen(texts, { units, number }) {
-      const shown = new Set(texts.flatMap((text) => this.wordsOf(text).flatMap((w) => this.termsOf(w))));
+      const words = texts.flatMap((text) => this.readShown(text).words);
+      const isShown = ({ terms }) => words.some((found) => found.terms.some((term) => terms.has(term)));
       const isHere = (term) => this.postings.get(term).sections.includes(number);
+      const isWord = (term) => !/^[~@]/.test(term);
       return units
-        .filter(({ terms }) => ![...terms.keys()].some((term) => shown.has(term)))
-        .map(({ terms }) => [...terms.keys()].find((term) => !/^[~@]/.test(term) && isHere(term)))
+        .filter((unit) => !isShown(unit))
+        .map(({ terms }) => [...terms.keys()].find((term) => isWord(term) && isHere(term)))
         .filter(Boolean);
+    }
+
+    /** Words of a text that results show, with their places. */
+    readShown(text) {
+      let read = this.shown.get(text);
+      if (!read) {
+        const matches = [...text.matchAll(TOKEN)];
+        const words = matches.map(([word]) => this.analyser.analyse(word));
+        const places = matches.map((match) => [match.index, match.index + match[0].length]);
+        words.forEach((found) => this.termsOf(found));
+        this.shown.set(text, (read = { words, places }));
+      }
+      return read;
     }
 
     /** How much a section counts for its heading: how far it is the query, how far it says it. */
