@@ -15,23 +15,23 @@ from sphinx.util.docutils import SphinxDirective
 
 FILE = Path("book", "find", "advisories.yml")
 RECORD = "https://nvd.nist.gov/vuln/detail/"
-BEHIND = {"closed": "막힘", "open": "**열림**", None: "클라이언트"}
-SHOWN = {True: "시험", False: "기록, 코드"}
+BEHIND = {"closed": "막힘", "open": "열림", None: "클라이언트"}
 ROW = "| {} |"
 
 
 def affected(data: dict) -> list[str]:
     """The advisories that concern 3.6.0, as lines of a Markdown table."""
-    lines = ["| 권고 | 무엇을, 누가 해당하나 | 고친 버전 | `env/server` 뒤에서 | 할 일 | 근거 |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines = ["| 권고 | 무엇을 할 수 있고, 누구의 문제인가 | 고친 버전 | `env/server` 뒤에서 |"]
+    lines.append("|---|---|---|---|")
     for record in data["affected"]:
+        state = BEHIND[record.get("behind")] + ("" if record.get("shown") else " (시험 없음)")
         cells = (
             _name(record),
-            f"{record['what']}.<br>{record['needs']}",
-            "<br>".join(filter(None, (record["fixed"], record.get("note")))),
-            BEHIND[record.get("behind")],
-            record["how"],
-            SHOWN[record.get("shown", False)],
+            "<br>".join(
+                filter(None, (f"**{record['what']}**", record["needs"], record.get("note")))
+            ),
+            record["fixed"],
+            f"**{state}.** {record['how']}",
         )
         lines.append(ROW.format(" | ".join(cells)))
     return lines
@@ -50,8 +50,8 @@ def counts(data: dict) -> list[str]:
     states = [record.get("behind") for record in data["affected"]]
     closed, still_open = states.count("closed"), states.count("open")
     return [
-        f"{data['checked']:%Y년 %m월 %d일} 기준으로 범위에 3.6.0이 드는 권고 {len(states)}건 가운데 "
-        f"`env/server` 뒤에서 막히는 것이 {closed}건, 로그인한 사용자에게 열려 있는 것이 "
+        f"{data['checked']:%Y년 %m월 %d일} 기준으로 범위에 3.6.0이 드는 권고 {len(states)}건 "
+        f"가운데 `env/server` 뒤에서 막히는 것이 {closed}건, 로그인한 사용자에게 열려 있는 것이 "
         f"{still_open}건이다. 나머지는 클라이언트의 문제다."
     ]
 
@@ -73,6 +73,8 @@ class Advisories(SphinxDirective):
         container = nodes.Element()
         lines = part(yaml.safe_load(path.read_text()))
         self.state.nested_parse(StringList(lines, str(path)), 0, container)
+        for table in container.findall(nodes.table):
+            table["classes"].append("advisories")
         return container.children
 
 
