@@ -85,7 +85,7 @@ class TeamServer:
         self._settings = {**(settings or {}), "MLFLOW_WORKERS": str(workers)}
         self._count = replicas
         self._quiet = quiet
-        self._stack = ExitStack()
+        self._stack: ExitStack | None = None
         self.password = ""
 
     @property
@@ -121,7 +121,12 @@ class TeamServer:
         return self.environment(name, password)
 
     def start(self) -> Self:
-        """Starts all of it, the replicas side by side. Raises what the components raise."""
+        """Starts all of it, the replicas side by side. Does nothing when it was started.
+
+        Raises what the components raise; then nothing is left running.
+        """
+        if self._stack is not None:
+            return self
         with ExitStack() as stack:
             common = {"quiet": self._quiet}
             self.database = stack.enter_context(PostgreSQL(folder=self._sub("database"), **common))
@@ -144,7 +149,9 @@ class TeamServer:
 
     def stop(self) -> None:
         """Stops all of it. Does nothing when it does not run."""
-        self._stack.close()
+        if self._stack is not None:
+            stack, self._stack = self._stack, None
+            stack.close()
 
     def __enter__(self) -> Self:
         return self.start()

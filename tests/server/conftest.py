@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,33 @@ GROUP = "team_server"
 def pytest_collection_modifyitems(items):
     """Tests that use the stack run one after the other, on one worker of xdist."""
     for item in items:
-        if "team" in getattr(item, "fixturenames", ()):
+        if {"team", "open_team_folder"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(GROUP))
+
+
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="team-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def open_team_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL can enter, whoever runs it."""
+    with _open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def team() -> Iterator[TeamServer]:
     """PostgreSQL, S3 store, two replicas with basic-auth, nginx with TLS: see `TeamServer`."""
-    # Kept data, so that the database can be stopped and started. PostgreSQL must get in.
-    folder = Path(tempfile.mkdtemp(prefix="team-", dir="/tmp"))
-    folder.chmod(0o711)
-    try:
-        with TeamServer(folder=folder, quiet=True) as server:
-            yield server
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    # With a folder the data are kept, so that tests can stop the database and start it again.
+    with _open_folder() as folder, TeamServer(folder=folder, quiet=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
