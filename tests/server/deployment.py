@@ -49,7 +49,7 @@ class Deployment:
         settings = settings_with_secrets((self.folder / ".env.example").read_text()) | {
             "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{https}",
             "MLFLOW_WORKERS": "1",
-            "MLFLOW_NETWORK": f"172.29.{random.randrange(256)}",
+            "PROXY_NETWORK": f"172.29.{random.randrange(256)}",
             "HTTP_PORT": f"127.0.0.1:{http}",
             "HTTPS_PORT": f"127.0.0.1:{https}",
         }

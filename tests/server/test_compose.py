@@ -16,7 +16,7 @@ from tests.server.private_podman import private_podman
 pytestmark = pytest.mark.xdist_group("containers")
 
 NO_CAPABILITIES = "0000000000000000"
-PROXY_CAPABILITIES = "00000000000004c1"  # CHOWN, SETGID, SETUID, NET_BIND_SERVICE
+PROXY_CAPABILITIES = "00000000000004c3"  # CHOWN, DAC_OVERRIDE, SETGID, SETUID, NET_BIND_SERVICE
 REPLICAS = ("mlflow-1", "mlflow-2")
 
 
