@@ -72,9 +72,9 @@
     if (!engine) return;
     const query = input.value.trim();
     const results = query ? engine.search(input.value, LIMIT) : [];
+    list.scrollTop = 0; // before the change, or it would cost a layout of its own
     list.replaceChildren(...results.map((result, number) => option(result, number, engine)));
     input.setAttribute("aria-expanded", String(results.length > 0));
-    list.scrollTop = 0;
     select(results.length ? 0 : -1);
     if (!query) status.textContent = "낱말 몇 개면 된다. 오류 메시지는 그대로 붙여 넣는다.";
     else if (!results.length) status.textContent = "찾지 못했다. 낱말을 줄이거나 API 이름으로 찾는다.";

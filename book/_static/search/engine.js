@@ -16,7 +16,7 @@
   const PHRASE = 3; // words in the longest name of the glossary
   const CANDIDATES = 40; // words that one typed beginning may stand for
   const STEP = 20; // sections read at a time
-  const RERANKED = 600; // headings compared with the words of a query, in all
+  const RERANKED = 300; // headings compared with the words of a query, in all
 
   class Engine {
     constructor(index) {
@@ -48,6 +48,7 @@
         this.readWord(line);
         if (number % (STEP * 10) === 0) yield;
       }
+      this.headings = this.headings.map((words) => this.weigh(words));
       this.vocabulary = [...this.postings.keys()].filter((word) => !/^[~@]/.test(word));
       this.spelled = `\n${this.vocabulary.join("\n")}\n`;
     }
@@ -172,7 +173,7 @@
       });
       const order = (a, b) => b.score - a.score || a.number - b.number;
       const first = found.sort(order).slice(0, RERANKED / units.length);
-      for (const result of first) result.score *= this.prior(result.number, units, total);
+      for (const result of first) result.score *= this.prior(result.number, units, asked, total);
       return first
         .sort(order)
         .slice(0, limit)
@@ -219,15 +220,23 @@
     }
 
     /** How much a section counts for its heading: how far it is the query, how far it says it. */
-    prior(number, units, total) {
+    prior(number, units, asked, total) {
       const heading = this.headings[number];
-      const inQuery = (found) => found.own.some((term) => units.some(({ terms }) => terms.has(term)));
-      const inHeading = ({ terms }) => heading.some((found) => found.terms.some((t) => terms.has(t)));
-      const weight = ({ word, parts }) => this.rarity(word) * (parts.length ? NAME : 1);
-      const close = sum(heading.filter(inQuery), weight) / (sum(heading, weight) || 1);
+      const inHeading = ({ terms }) => heading.words.some((w) => w.terms.some((t) => terms.has(t)));
+      let close = 0;
+      heading.words.forEach((found, place) => {
+        if (found.own.some((term) => asked.has(term))) close += heading.weights[place];
+      });
       const named = sum(units.filter(inHeading), (unit) => unit.weight) / total;
       const prior = 1 + CLOSE * close ** 2 + NAMED * named;
       return this.sections[number].error ? TROUBLE * prior : prior;
+    }
+
+    /** The words of a heading, each with its share of what the heading says. */
+    weigh(words) {
+      const weights = words.map(({ word, parts }) => this.rarity(word) * (parts.length ? NAME : 1));
+      const total = sum(weights, Number) || 1;
+      return { words, weights: weights.map((weight) => weight / total) };
     }
 
     /** What the query asks for: each unit is a word with everything that counts as a match of it. */
@@ -288,7 +297,7 @@
       const key = `${word} ${open} ${known}`;
       if (!this.expansions.has(key)) {
         const found = new Map();
-        if (open || !known) this.collect(`\n${word}`, LIKE.prefix, found);
+        if ((open || !known) && (korean || word.length > 1)) this.collect(`\n${word}`, LIKE.prefix, found);
         if (korean && word.length > 1) this.collect(word, LIKE.inside, found);
         if (!known && !found.size) this.collectTypos(word, found);
         this.expansions.set(key, found);
@@ -311,12 +320,13 @@
       const allowed = word.length < 4 ? 0 : word.length < 8 ? 1 : 2;
       if (!allowed) return;
       const letters = lettersOf(word);
-      this.letters ??= this.vocabulary.map(lettersOf);
-      this.vocabulary.forEach((other, place) => {
-        if (Math.abs(other.length - word.length) > allowed) return;
-        if (bits(letters ^ this.letters[place]) > 2 * allowed) return;
+      this.letters ??= Int32Array.from(this.vocabulary, lettersOf);
+      for (let place = 0; place < this.letters.length; place += 1) {
+        if (bits(letters ^ this.letters[place]) > 2 * allowed) continue;
+        const other = this.vocabulary[place];
+        if (Math.abs(other.length - word.length) > allowed) continue;
         if (distance(word, other, allowed) <= allowed) found.set(other, LIKE.typo);
-      });
+      }
     }
 
     /** A compound taken apart into words of the book: 실험정하기 -> 실험, 정하기. */
