@@ -11,6 +11,9 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 _HANGUL = re.compile(r"[ㄱ-ㆎ가-힣]")
 _WORD = re.compile(r"\b[A-Za-z]{2,}\b")
+_TITLE = re.compile(
+    r'(<a class="(?:current )?reference internal" [^>]*|<span class="caption-text")>([^<]*)(?=</)'
+)
 _PROSE = (nodes.title, nodes.paragraph, nodes.term, nodes.caption, nodes.rubric)
 _PHRASE = (nodes.reference, nodes.emphasis, nodes.strong, nodes.inline)
 
@@ -46,6 +49,23 @@ class SpokenEnglish(SphinxPostTransform):
         return False
 
 
+def mark_titles(html: str) -> str:
+    """Mark what is English in a table of contents, which Sphinx hands over as HTML."""
+
+    def mark(match):
+        start, title = match.groups()
+        known = not is_english(title) or "lang=" in start
+        return match[0] if known else f'{start} lang="en">{title}'
+
+    return _TITLE.sub(mark, html)
+
+
+def _mark_contents(app, pagename, templatename, context, doctree):
+    context["mark_english_titles"] = mark_titles  # for the side bar, in layout.html
+    context["body"] = mark_titles(context.get("body", ""))
+
+
 def setup(app):
     app.add_post_transform(SpokenEnglish)
+    app.connect("html-page-context", _mark_contents)
     return {"parallel_read_safe": True, "version": "1"}

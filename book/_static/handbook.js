@@ -92,12 +92,13 @@
     const section = document.getElementById(decodeURIComponent(link.hash.slice(1)))
     if (section) places.set(section, link)
   }
+  const LINE = 120 // pixels from the top; what has its heading above it has begun
   function showPlace() {
     const passed = [...places.keys()].filter(
       // A part of a section that is not laid out is far away; measuring it would lay it out.
       (section) =>
         section.checkVisibility?.({ contentVisibilityAuto: true }) !== false &&
-        section.getBoundingClientRect().top < innerHeight * 0.4,
+        section.getBoundingClientRect().top < LINE,
     )
     const current = places.get(passed.pop())
     for (const link of places.values()) link.removeAttribute("aria-current")
@@ -106,8 +107,9 @@
     const panel = current.closest(".bd-toc")
     panel.scrollTop = current.offsetTop - panel.clientHeight / 2
   }
-  // Everything above the line at 40 % of the window counts as in view: each crossing is reported.
-  const seen = new IntersectionObserver(showPlace, { rootMargin: "1000000px 0px -60% 0px" })
+  // Everything above the line counts as in view, so that each crossing is reported.
+  const rootMargin = `1000000px 0px ${LINE - innerHeight}px 0px`
+  const seen = new IntersectionObserver(showPlace, { rootMargin })
   places.forEach((_, section) => seen.observe(section))
 
   // The side bar shows the chapter that is open.
