@@ -107,7 +107,10 @@ def test_a_page_that_prints_badly_is_found(browser, tmp_path, body, problem):
     ("body", "problem"),
     [
         ('<p style="color: #aaa">hardly seen</p>', "color-contrast"),
-        ('<div class="highlight"><pre><span style="color: #aaa">pale</span></pre></div>', "contrast"),
+        (
+            '<div class="highlight"><pre><span style="color: #aaa">pale</span></pre></div>',
+            "contrast",
+        ),
         ("<button></button>", "button-name"),
         ("<h4>x</h4>", "heading-order"),
         ('<pre style="overflow: auto; width: 2rem">a long line</pre>', "scrollable-region"),
