@@ -90,10 +90,15 @@
   const places = new Map()
   for (const link of document.querySelectorAll(".bd-toc a")) {
     const section = document.getElementById(decodeURIComponent(link.hash.slice(1)))
-    if (section) places.set(section.querySelector("h2, h3"), link)
+    if (section) places.set(section, link)
   }
   function showPlace() {
-    const passed = [...places.keys()].filter((h) => h.getBoundingClientRect().top < innerHeight * 0.4)
+    const passed = [...places.keys()].filter(
+      // A part of a section that is not laid out is far away; measuring it would lay it out.
+      (section) =>
+        section.checkVisibility?.({ contentVisibilityAuto: true }) !== false &&
+        section.getBoundingClientRect().top < innerHeight * 0.4,
+    )
     const current = places.get(passed.pop())
     for (const link of places.values()) link.removeAttribute("aria-current")
     if (!current) return
@@ -103,7 +108,7 @@
   }
   // Everything above the line at 40 % of the window counts as in view: each crossing is reported.
   const seen = new IntersectionObserver(showPlace, { rootMargin: "1000000px 0px -60% 0px" })
-  places.forEach((_, heading) => seen.observe(heading))
+  places.forEach((_, section) => seen.observe(section))
 
   // The side bar shows the chapter that is open.
   const sideBar = document.querySelector(".bd-sidebar-primary")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from tests.site.visits import lay_out_everything
+
 _AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 _RULES = {
@@ -40,6 +42,7 @@ def violations(page, scheme: str) -> list[str]:
     """
     page.emulate_media(color_scheme=scheme)
     if not page.evaluate("'axe' in window"):
+        lay_out_everything(page)
         page.evaluate(_THIN)
         page.add_script_tag(path=_AXE)
     return page.evaluate(_RUN, _RULES[scheme])

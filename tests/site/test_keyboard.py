@@ -101,6 +101,15 @@ def test_the_contents_show_where_the_reader_is(laptop):
     assert laptop.locator("#book-contents [aria-current=page]").inner_text() == "Run"
 
 
+def test_a_link_into_the_middle_of_a_chapter_arrives_there(laptop):
+    place = "document.querySelector('#run-errors h2').getBoundingClientRect().top"
+    laptop.goto(laptop.url + "#run-errors")
+    laptop.reload(wait_until="networkidle")
+    laptop.wait_for_timeout(500)  # sections above are laid out, pictures arrive
+    assert 50 < laptop.evaluate(place) < 150
+    assert "자주 만나는 오류" in laptop.locator("#page-contents [aria-current]").inner_text()
+
+
 def test_brightness_is_chosen_by_hand_and_kept(laptop):
     brightness = laptop.locator(".theme-switch-button")
     for mode, theme in (("밝게", "light"), ("어둡게", "dark")):
