@@ -58,7 +58,7 @@ class Target:
     def ask(self, method: str, path: str, who=None, **arguments) -> requests.Response:
         """One request, as `who` (name and password) or without credentials."""
         return requests.request(
-            method, self.uri + path, auth=who, verify=self.verify, timeout=30, **arguments
+            method, self.uri + path, auth=who, verify=self.verify, timeout=120, **arguments
         )
 
     def done(self, method: str, path: str, who, **arguments) -> dict:

@@ -14,6 +14,9 @@ from mlflow_lab import SeaweedFS, TrackingServer
 from tests.conftest import ROOT
 from tests.server.holes import IN_THE_CLIENT, ON_A_SERVER, Target
 
+# Those that use the stack are in its own group: see conftest.py.
+pytestmark = pytest.mark.xdist_group("advisories")
+
 FILE_STORE = "CVE-2026-53995"
 ADMIN = ("admin", "password1234")  # as the package has it
 CONFIGURATION = """\
@@ -64,25 +67,19 @@ def behind(team) -> Target:
     return Target(team.uri, ("admin", team.password), str(team.certificate))
 
 
-@pytest.fixture
-def open_folder(tmp_path) -> Path:
-    """A folder that the server, which runs as this user, can read and write."""
-    return tmp_path
-
-
 @pytest.mark.parametrize("advisory", [name for name in ON_A_SERVER if name != FILE_STORE])
-def test_the_hole_is_open_on_a_bare_server(bare, open_folder, advisory):
-    assert ON_A_SERVER[advisory](bare(), open_folder)
+def test_the_hole_is_open_on_a_bare_server(bare, tmp_path, advisory):
+    assert ON_A_SERVER[advisory](bare(), tmp_path)
 
 
-def test_the_hole_of_the_file_store_is_open_on_a_bare_server(bare, open_folder):
+def test_the_hole_of_the_file_store_is_open_on_a_bare_server(bare, tmp_path):
     target = bare("--backend-store-uri", "./mlruns")
-    assert ON_A_SERVER[FILE_STORE](target, open_folder)
+    assert ON_A_SERVER[FILE_STORE](target, tmp_path)
 
 
 @pytest.mark.parametrize("advisory", ON_A_SERVER)
-def test_behind_env_server_the_hole_is_as_the_page_says(behind, open_folder, advisory):
-    found = "open" if ON_A_SERVER[advisory](behind, open_folder) else "closed"
+def test_behind_env_server_the_hole_is_as_the_page_says(behind, tmp_path, advisory):
+    found = "open" if ON_A_SERVER[advisory](behind, tmp_path) else "closed"
     assert found == RECORDS[advisory]["behind"]
 
 
