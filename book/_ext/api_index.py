@@ -85,7 +85,7 @@ class ApiIndex(SphinxDirective):
 
     def _link(self, chapter: ChapterFacts, entry: Entry, text: str = ""):
         if entry.label is None:
-            return document_link(self.env, chapter)
+            return document_link(self.env, chapter, text)
         title = text or f"{chapter.title}: {_plain(entry)}"
         return heading_link(self.env, entry.label, [nodes.Text(title)])
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chapters import Chapter, Section, notebooks, read_chapter, read_source
+from chapters import Chapter, Section, is_hidden, notebooks, read_chapter, read_source
 from execution_cache import ExecutionCache
 from mlflow_names import Inventory, installed_version, inventory
 from name_uses import ChapterReader, Patterns, Use, tables_shown
@@ -53,7 +53,7 @@ class ChapterFacts:
 class Facts:
     """Everything gathered: kept in Sphinx's environment as `env.book_facts`."""
 
-    version: str = ""
+    version: str = ""  # of MLflow and of the code that gathers
     names: Inventory = field(default_factory=dict)
     chapters: dict[str, ChapterFacts] = field(default_factory=dict)
     stamps: dict[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def of_chapter(chapter: Chapter, names: Inventory, patterns: Patterns) -> Chapte
         used = set()
         for cell in section.cells:
             found = reader.uses(cell.source)
-            if cell in section.visible_cells:
+            if not is_hidden(cell):
                 used |= {(use.kind, use.name) for use in found}
                 code[cell.source] = [use for use in found if use.start is not None]
         uses.append(used)
@@ -104,6 +104,14 @@ def _one_line(message: str) -> str:
     return _ID.sub("...", text)[:_LONGEST_MESSAGE]
 
 
+def _version() -> str:
+    """What facts depend on beside the chapters: the installed MLflow and these extensions."""
+    digest = hashlib.sha256(installed_version().encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _gather(app, env, added, changed, removed):
     """Bring the facts up to date; returns the documents to read again because of it."""
     root = Path(app.srcdir)
@@ -111,8 +119,8 @@ def _gather(app, env, added, changed, removed):
     if INDEX not in env.found_docs:
         return []
     before = (facts.version, facts.chapters)
-    if facts.version != installed_version():
-        facts.names, facts.version, facts.stamps = inventory(), installed_version(), {}
+    if facts.version != (version := _version()):
+        facts.names, facts.version, facts.stamps = inventory(), version, {}
     cache, patterns, chapters, stamps = ExecutionCache(root), None, {}, {}
     executions = getattr(env, "chapter_executions", {})  # of chapter_outputs, asked before
     for document, path, part in notebooks(root):

@@ -33,7 +33,7 @@ class Section:
     @property
     def visible_cells(self) -> list[NotebookNode]:
         """The cells that are on the page: without the authors' checks."""
-        return [cell for cell in self.cells if not _hidden(cell)]
+        return [cell for cell in self.cells if not is_hidden(cell)]
 
 
 @dataclass
@@ -100,7 +100,8 @@ def _kind(level: int, title: str, label: str | None, under: str) -> str:
     return "error" if level == 3 and under == ERRORS else "recipe"
 
 
-def _hidden(cell: NotebookNode) -> bool:
+def is_hidden(cell: NotebookNode) -> bool:
+    """Whether a cell is left out of the page, as the checks of the authors are."""
     return "remove-cell" in cell.metadata.get("tags", [])
 
 

@@ -74,10 +74,11 @@ def _linked(tokens: list[tuple[str | None, str]], uses: list[Use], index: str) -
 
 
 def _replace(app):
+    """Put ours in the place of the builder's highlighter, which Sphinx has no setting for."""
     if hasattr(app.builder, "highlighter"):
-        old = app.builder.highlighter
-        app.builder.highlighter = LinkingBridge(app, "html", "sphinx")
-        app.builder.highlighter.__dict__.update(vars(old))
+        ours = LinkingBridge(app)
+        vars(ours).update(vars(app.builder.highlighter))  # its style, formatters and engine
+        app.builder.highlighter = ours
 
 
 def setup(app):

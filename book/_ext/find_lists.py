@@ -97,9 +97,9 @@ def heading_link(env, label: str, children: list[nodes.Node]) -> nodes.Node:
     return _link(env, None, "myst", label, children)  # slower, but keeps code in the text
 
 
-def document_link(env, chapter: ChapterFacts) -> nodes.Node:
-    """A link to the top of a chapter, with its title."""
-    return _link(env, "std", "doc", f"/{chapter.document}", [nodes.Text(chapter.title)])
+def document_link(env, chapter: ChapterFacts, text: str = "") -> nodes.Node:
+    """A link to the top of a chapter, with its title unless another text is given."""
+    return _link(env, "std", "doc", f"/{chapter.document}", [nodes.Text(text or chapter.title)])
 
 
 def _link(env, domain, kind: str, target: str, children: list[nodes.Node]) -> nodes.Node:

@@ -194,11 +194,9 @@ class _PythonReader(ast.NodeVisitor):
             self.visit(statement)
 
     def _assign(self, target: ast.AST, value: ast.AST):
-        pairs = (ast.Tuple | ast.List,) * 2
-        if isinstance(target, pairs[0]) and isinstance(value, pairs[1]):
-            if len(target.elts) == len(value.elts):
-                for part, its_value in zip(target.elts, value.elts, strict=True):
-                    self._assign(part, its_value)
+        if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+            for part, its_value in zip(target.elts, value.elts, strict=False):
+                self._assign(part, its_value)
             return
         if not isinstance(target, ast.Name | ast.Attribute):
             self.visit(target)

@@ -37,7 +37,7 @@ def left(page) -> list[str]:
 
 
 def status(page) -> str:
-    return page.locator("[role=status]").inner_text()
+    return page.locator(".find-count[role=status]").inner_text()
 
 
 def test_the_field_is_found_and_left_by_keyboard(open_page):
@@ -123,7 +123,7 @@ def test_the_copy_button_copies_plain_code(browser, pages):
     cell = page.locator(".cell_input", has=page.locator("a", has_text="log_params")).first
     code = cell.locator("pre").inner_text().strip()
     cell.hover()
-    cell.locator("button.copybtn").click()
+    cell.get_by_role("button").click()
     page.wait_for_timeout(200)
     assert page.evaluate("navigator.clipboard.readText()").strip() == code
     context.close()
