@@ -39,16 +39,22 @@ def files_of_the_client(folder: Path, client: dict[str, str]) -> dict[str, str]:
     return {name: str(path) for name, path in names.items()}
 
 
+def run_chapters(client: dict[str, str], what: list[str]) -> int:
+    """Exit code of pytest over `what`, with the variables of a client and nothing of ours."""
+    command = [sys.executable, "-m", "pytest", "--nbmake", *what]
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
+    with tempfile.TemporaryDirectory() as folder:
+        environment = inherited | client | files_of_the_client(Path(folder), client)
+        return subprocess.run(command, cwd=ROOT, env=environment).returncode
+
+
 def main(what: list[str]) -> int:
     folders = [f"notebooks/{part}" for part in PARTS if (ROOT / "notebooks" / part).is_dir()]
-    command = [sys.executable, "-m", "pytest", "--nbmake", *(what or ["-n", "auto", *folders])]
     started = time.monotonic()
-    with TeamServer(quiet=True) as team, tempfile.TemporaryDirectory() as folder:
+    with TeamServer(quiet=True) as team:
         print(f"remote server: {team.uri}, after {time.monotonic() - started:.0f} s", flush=True)
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
         client = team.create_user("remote-client")
-        client |= files_of_the_client(Path(folder), client)
-        return subprocess.run(command, cwd=ROOT, env=inherited | client).returncode
+        return run_chapters(client, what or ["-n", "auto", *folders])
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Deployment:
         uri: of the proxy.
         client: variables of an MLflow client of the administrator.
         services: names of all services.
-        build_seconds: how long it took to build the image.
+        build_seconds, up_seconds: how long the image took to build, and the stack to be healthy.
     """
 
     def __init__(self, engine: Engine, folder: Path) -> None:
@@ -70,7 +70,7 @@ class Deployment:
         try:
             self.compose("build", "mlflow-1")
             self.build_seconds = time.monotonic() - started
-            self.up()
+            self.up_seconds = self.up()
         except BaseException:
             self.__exit__()
             raise
@@ -111,6 +111,10 @@ class Deployment:
         labels = {"project": self._project, "service": service}
         filters = [f"--filter=label=com.docker.compose.{k}={v}" for k, v in labels.items()]
         return self.engine("ps", "--all", "--quiet", *filters).strip()
+
+    def inspect(self, service: str) -> dict:
+        """What the engine knows about the service's container."""
+        return self.engine.inspect("container", self.container(service))
 
     def execute(self, service: str, *command: str) -> str:
         """What a command printed in the service's container."""

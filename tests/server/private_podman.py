@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import psutil
 import yaml
+from mlflow_lab import LabError
 from mlflow_lab.programs import FROM_LOCK, require, system_install
 
 from tests.server.engine import Engine
@@ -27,6 +29,7 @@ from tests.server.engine import Engine
 STAND_INS = Path(__file__).with_name("stand_ins")
 # Its own defaults are more than a machine that is itself a container may give.
 LIMITS = '["nofile=4096:4096", "nproc=4096:4096"]'
+ENDED_WITHIN = 30  # seconds, for what watches over a container and ends after it
 BASE = "docker.io/library/python:3.11-slim"
 # Debian 12 is the one with Python 3.11.
 ROOT_FILE_SYSTEM = (
@@ -45,7 +48,7 @@ def private_podman(keep: Path, compose_file: Path) -> Iterator[Engine]:
         keep: folder; the root file system of Debian stays there, and the storage while this lasts.
 
     Raises:
-        ComponentMissing: a program is not installed.
+        LabError: a program is not installed, or this machine lets Podman run no container.
         AssertionError: a command failed, or something is left at the end.
     """
     for program in ("podman", "runc", "mmdebstrap"):
@@ -60,6 +63,11 @@ def private_podman(keep: Path, compose_file: Path) -> Iterator[Engine]:
     try:
         engine = _configured(storage)
         engine("import", "--quiet", _debian(keep), BASE)
+        try:
+            engine("run", "--rm", BASE, "true")
+        except AssertionError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise LabError(f"Podman cannot run a container on this machine: {reason}") from None
         # The build context of each stand-in is where the lock installed its programs.
         contexts = {
             "proxy": STAND_INS,
@@ -83,7 +91,7 @@ def build_options(storage: Path) -> list[str]:
     """Options of `podman build`."""
     mounts = [f"{storage}/pip.conf:/etc/pip.conf:ro", *_pip_folders(_pip_settings())]
     return [
-        *("--pull=never", "--isolation=chroot", "--network=host"),
+        *("--pull=never", "--isolation=chroot", "--network=host", "--layers=false"),
         "--format=docker",  # the other format has no health checks
         *(f"--volume={mount}" for mount in mounts),
     ]
@@ -91,6 +99,7 @@ def build_options(storage: Path) -> list[str]:
 
 def _configured(storage: Path) -> Engine:
     settings = "".join(f"{name} = {value}\n" for name, value in _pip_settings().items())
+    (storage / "pip.conf").touch(0o600)  # an index may have a password
     (storage / "pip.conf").write_text(f"[global]\n{settings}")
     (storage / "storage.conf").write_text(
         f'[storage]\ndriver = "overlay"\ngraphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n'
@@ -152,25 +161,26 @@ def _remove(storage: Path) -> None:
 
     Raises AssertionError when a process or a mount is left.
     """
-    if (storage / "containers.conf").exists():
-        podman = _configured(storage)
-        for command in (
-            ("rm", "--all", "--force", "--time=0"),
-            ("pod", "rm", "--all", "--force"),
-            ("network", "prune", "--force"),
-            ("volume", "prune", "--force"),
-            ("rmi", "--all", "--force"),
-        ):
-            podman(*command)
-    left = [
-        f"process {process.info['pid']}: {process.info['name']}"
+    podman = _configured(storage)
+    podman("rm", "--all", "--force", "--time=0")
+    podman("pod", "rm", "--all", "--force")
+    podman("network", "prune", "--force")
+    deadline = time.monotonic() + ENDED_WITHIN
+    while (left := left_in(storage)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left == [], "Podman left: " + ", ".join(left)
+    if os.getuid() == 0:
+        shutil.rmtree(storage)
+    else:  # files of other users of its containers
+        podman("unshare", "rm", "-r", storage)
+
+
+def left_in(storage: Path) -> list[str]:
+    """Processes that were started with a path of this folder, and mounts below it."""
+    processes = [
+        f"process {process.info['pid']} ({process.info['name']})"
         for process in psutil.process_iter(["pid", "name", "cmdline"])
         if any(str(storage) in word for word in process.info["cmdline"] or ())
     ]
-    left += [
-        f"mount {mount.mountpoint}"
-        for mount in psutil.disk_partitions(all=True)
-        if mount.mountpoint.startswith(f"{storage}/") and not mount.mountpoint.endswith("/overlay")
-    ]
-    assert left == [], "Podman left: " + ", ".join(left)
-    shutil.rmtree(storage)
+    mounts = [m.mountpoint for m in psutil.disk_partitions(all=True)]
+    return processes + [f"mount {m}" for m in mounts if m.startswith(f"{storage}/")]

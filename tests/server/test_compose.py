@@ -1,6 +1,10 @@
 """compose.yaml is brought up for real: used by a client, disturbed, taken down and up again."""
 
 import hashlib
+import json
+import shutil
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import mlflow
@@ -8,23 +12,31 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow_lab import LabError
 from sklearn.linear_model import LinearRegression
 
 from tests.server.deployment import Deployment
-from tests.server.private_podman import private_podman
+from tests.server.private_podman import BASE, left_in, private_podman
 
 pytestmark = pytest.mark.xdist_group("containers")
 
 NO_CAPABILITIES = "0000000000000000"
 PROXY_CAPABILITIES = "00000000000004c3"  # CHOWN, DAC_OVERRIDE, SETGID, SETUID, NET_BIND_SERVICE
 REPLICAS = ("mlflow-1", "mlflow-2")
+IMAGE = "mlflow-server:3.6.0"
+FACTS = Path(__file__).with_name("container_facts.py")
 
 
 @pytest.fixture(scope="module")
 def engine(root):
-    compose_file = root / "env" / "server" / "compose.yaml"
-    with private_podman(root / "_build" / "containers", compose_file) as podman:
-        yield podman
+    with ExitStack() as stack:
+        try:
+            compose_file = root / "env" / "server" / "compose.yaml"
+            podman = private_podman(root / "_build" / "containers", compose_file)
+            yield stack.enter_context(podman)
+        except LabError as error:
+            # Debian and its kin are where `make setup` installs what this needs.
+            (pytest.fail if shutil.which("apt-get") else pytest.skip)(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -91,16 +103,13 @@ def test_without_credentials_there_is_an_answer_from_health_alone(stack):
 
 
 def test_nothing_but_the_proxy_is_published(stack):
-    published = {
-        service: sorted(
-            stack.engine.inspect("container", stack.container(service))["HostConfig"][
-                "PortBindings"
-            ]
-        )
+    bindings = {
+        service: stack.inspect(service)["HostConfig"]["PortBindings"] or {}
         for service in stack.services
     }
+    published = {n: sorted(p for p, at in b.items() if at) for n, b in bindings.items()}
     assert published.pop("proxy") == ["443/tcp", "80/tcp"]
-    assert list(published.values()) == [[]] * 4  # None in docker
+    assert [ports for ports in published.values() if ports] == []
 
 
 def test_a_container_may_do_no_more_than_it_needs(stack):
@@ -118,30 +127,29 @@ def test_a_container_may_do_no_more_than_it_needs(stack):
 
 def test_the_proxy_reaches_neither_the_database_nor_the_store(stack):
     for host in ("database", "store"):
-        with pytest.raises(AssertionError, match="getent|exited with code"):
+        with pytest.raises(AssertionError, match="exited with code 2"):
             stack.execute("proxy", "getent", "hosts", host)
     assert stack.execute("mlflow-1", "getent", "hosts", "database")
 
 
 def test_the_database_may_stop_and_come_back(stack, client, logged, monkeypatch):
-    started = [
-        stack.engine.inspect("container", stack.container(r))["State"]["StartedAt"]
-        for r in REPLICAS
-    ]
+    def started() -> list[str]:
+        return [stack.inspect(replica)["State"]["StartedAt"] for replica in REPLICAS]
+
+    before = started()
     stack.compose("stop", "database")
     try:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        with pytest.raises(MlflowException, match="OperationalError|500|Max retries"):
+        with pytest.raises(MlflowException):
             client.get_run(logged[0])
-        assert not any(stack.healthy(replica) for replica in REPLICAS)
+        for replica in REPLICAS:
+            with pytest.raises(AssertionError, match="no answer|answer: 5"):
+                stack.execute(replica, "python", "/opt/mlflow/server/ready.py")
     finally:
         stack.compose("start", "database")
     stack.wait(*stack.services)
     assert client.get_run(logged[0]).data.metrics == {"accuracy": 0.75}
-    assert started == [
-        stack.engine.inspect("container", stack.container(r))["State"]["StartedAt"]
-        for r in REPLICAS
-    ]
+    assert started() == before
 
 
 def test_taken_down_and_up_again_nothing_is_lost(stack, client, logged, tmp_path):
@@ -155,3 +163,29 @@ def test_taken_down_and_up_again_nothing_is_lost(stack, client, logged, tmp_path
     assert after == before
     assert client.get_run(run_id).data.metrics == {"accuracy": 0.75}
     assert mlflow.artifacts.load_text(f"runs:/{run_id}/notes.txt") == "한글"
+
+
+def test_its_size_and_memory_are_printed_beside_the_authors(stack, capsys):
+    """The author of the first notes measured about 800 MB and 100 MB."""
+    facts = json.loads(stack.execute("mlflow-1", "python", "-c", FACTS.read_text()))
+    image, base = (stack.engine.inspect("image", n)["Size"] / 1e6 for n in (IMAGE, BASE))
+    largest = sorted(facts["packages"].items(), key=lambda item: -item[1])[:6]
+    rss, pss = (sum(p[name] for p in facts["processes"]) for name in ("rss", "pss"))
+    with capsys.disabled():
+        print(
+            f"\nimage: {image:.0f} MB, {base:.0f} MB of it the base (the author: 800 MB)"
+            f"\n  largest packages: {', '.join(f'{n} {size:.0f}' for n, size in largest)}"
+            f"\nreplica with 1 worker: RSS {rss:.0f} MB, PSS {pss:.0f} MB (the author: 100 MB)"
+        )
+        for process in sorted(facts["processes"], key=lambda process: -process["rss"]):
+            print(f"  {process['rss']:4.0f} MB  {process['command'][:70]}")
+        print(f"built in {stack.build_seconds:.0f} s, healthy {stack.up_seconds:.0f} s after up")
+    assert image - base < 750
+    assert pss < 600
+
+
+def test_a_process_that_podman_left_would_be_found(tmp_path):
+    with subprocess.Popen(["tail", "-f", "/dev/null", tmp_path / "left"], stderr=-3) as process:
+        assert left_in(tmp_path) == [f"process {process.pid} (tail)"]
+        process.kill()
+    assert left_in(tmp_path) == []

@@ -9,11 +9,13 @@ import pytest
 
 from tests.remote_lane import run_chapters
 from tests.server.engine import DOCKER
+from tests.server.private_podman import BASE
 from tests.server.test_compose import *  # noqa: F403 (every test of it, and its fixtures)
 
 
 @pytest.fixture(scope="module")
 def engine():
+    DOCKER("pull", "--quiet", BASE)  # the builder alone has it otherwise; its size is looked at
     return DOCKER
 
 
