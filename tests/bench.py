@@ -3,7 +3,6 @@
 Prints a table and saves it as _build/bench.json. Nothing here is asserted: machines are noisy.
 """
 
-import gzip
 import json
 import os
 import platform
@@ -21,11 +20,12 @@ from execution_cache import ExecutionCache  # noqa: E402
 from mlflow_lab.browser import chromium  # noqa: E402
 
 from tests.chapters.contents import chapters_of_the_book, documents_of_the_book  # noqa: E402
+from tests.site.first_view import own_pictures, weight  # noqa: E402
+from tests.site.visits import visit  # noqa: E402
 
 BIN = Path(sys.executable).parent
 EDITED = "notebooks/concepts/run.ipynb"
 FIRST_VIEWS = ("book/index", "notebooks/concepts/run", "notebooks/tracking_server/components")
-COMPRESSED = {".html", ".css", ".js", ".svg", ".json"}  # what a web server sends with gzip
 
 
 def main() -> None:
@@ -120,21 +120,9 @@ def first_views(html: Path) -> dict[str, tuple[int, int]]:
     views = {}
     with chromium() as browser:
         for name in FIRST_VIEWS:
-            loaded = set()
-            page = browser.new_page(viewport={"width": 1366, "height": 768})
-            page.on("request", lambda request, loaded=loaded: loaded.add(request.url))
-            page.goto((html / f"{name}.html").as_uri())
-            page.wait_for_load_state("networkidle")
-            page.close()
-            paths = {url.removeprefix("file://").partition("?")[0] for url in loaded}
-            files = [Path(path) for path in paths if path.startswith("/")]
-            views[name] = (sum(map(transferred, files)), len(files))
+            with visit(browser, (html / f"{name}.html").as_uri(), 1366) as visited:
+                views[name] = weight(visited.requested, own_pictures(visited.page))
     return views
-
-
-def transferred(file: Path) -> int:
-    content = file.read_bytes()
-    return len(gzip.compress(content)) if file.suffix in COMPRESSED else len(content)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from tests.site.accessibility import unmarked_english
+
 _ERRORS = "자주 만나는 오류"
 _SEE_ALSO = "함께 보기"
 
@@ -20,7 +22,7 @@ def problems_of_a_page(page: Path) -> list[str]:
     soup = BeautifulSoup(page.read_text(), "html.parser")
     if soup.html.get("lang") != "ko":
         problems.append("the language of the page is not ko")
-    body = article(page)
+    body = soup.select_one("article.bd-article")
     if len(body.find_all("h1")) != 1:
         problems.append(f"{len(body.find_all('h1'))} titles, not one")
     for image in body.find_all("img"):
@@ -28,9 +30,13 @@ def problems_of_a_page(page: Path) -> list[str]:
         # Without alt text Sphinx writes the file's path there.
         if not alt.strip() or alt == image.get("src") or alt.endswith((".png", ".svg")):
             problems.append(f"an image without alt text: {image.get('src')}")
+        if not (image.get("width") and image.get("height") and image.get("loading") == "lazy"):
+            problems.append(f"an image of unknown size, or not lazy: {image.get('src')}")
+        if image.get("src", "").endswith(".png"):
+            problems.append(f"a PNG, not a WebP: {image['src']}")
     for text in body.find_all(string=re.compile(r"\x1b\[|\[\d+;?\d*m")):
         problems.append(f"ANSI codes: {text.strip()[:60]}")
-    return problems
+    return problems + unmarked_english(soup.html)
 
 
 def problems_of_a_chapter(page: Path) -> list[str]:

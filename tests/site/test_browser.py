@@ -1,60 +1,121 @@
-"""Every page, opened from its folder in a real browser, at desktop and phone width."""
+"""Every page, opened from its folder in a real browser, as wide as a phone and as a laptop."""
 
 import pytest
-from mlflow_lab.browser import chromium
 
 from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
+from tests.site.accessibility import violations
+from tests.site.first_view import LARGEST_WEIGHT, own_pictures, weight
+from tests.site.visits import visit
 
-pytestmark = pytest.mark.xdist_group("browser")
-DOCUMENTS = documents_of_the_book(ROOT)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
+PAGES = [*documents_of_the_book(ROOT), "search"]
+PHONE, LAPTOP = 360, 1366
 
 
-def troubles(browser, address: str, width: int, scheme: str = "light") -> list[str]:
-    """Open a page and list errors of its scripts, requests to elsewhere and sideways scrolling."""
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    found = []
-    page.on("pageerror", lambda error: found.append(f"JavaScript error: {error}"))
-    page.on(
-        "request",
-        lambda request: (
-            found.append(f"a request leaves the site: {request.url}")
-            if not request.url.startswith(("file:", "data:", "blob:"))
-            else None
-        ),
-    )
-    try:
-        page.goto(address)
-        page.wait_for_load_state("networkidle")
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            found.append(f"scrolls sideways: {wide} px of content on {width} px")
-    finally:
-        page.close()
-    return found
+def in_browser(width: int):
+    """Pages of one width run in one process: one browser, and each page is loaded once."""
+    return pytest.mark.xdist_group(f"browser-{width}")
 
 
-@pytest.mark.parametrize("width", [360, 1366])
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_page_opens_cleanly(browser, pages, name, width):
-    assert troubles(browser, pages[name].as_uri(), width) == []
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((name, width), id=f"{name}-{width}", marks=in_browser(width))
+        for width in (PHONE, LAPTOP)
+        for name in PAGES
+    ],
+)
+def visited(request, browser, site):
+    name, width = request.param
+    with visit(browser, (site / f"{name}.html").as_uri(), width) as visited:
+        yield visited
 
 
+def test_a_page_opens_cleanly(visited):
+    assert visited.troubles() == []
+
+
+def test_a_page_is_light(visited):
+    size, files = weight(visited.requested, own_pictures(visited.page))
+    assert size <= LARGEST_WEIGHT, f"{size:,} bytes in {files} files"
+
+
+def test_a_page_prints_whole(visited):
+    if visited.width == LAPTOP:
+        assert visited.cut_on_paper() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_accessible(visited, scheme):
+    assert violations(visited.page, scheme) == []
+
+
+BAD_PAGE = '<html lang="ko"><head><title>x</title></head><body><main><h1>x</h1>{}</main></body>'
+
+
+def bad_page(folder, body: str) -> str:
+    page = folder / "page.html"
+    page.write_text(BAD_PAGE.format(body))
+    return page.as_uri()
+
+
+@in_browser(PHONE)
 @pytest.mark.parametrize(
     ("body", "trouble"),
     [
         ("<script>undefined_name()</script>", "JavaScript error: undefined_name is not defined"),
         ('<img src="http://127.0.0.1:9/x.png">', "a request leaves the site: http://127.0.0.1:9"),
         ('<p style="width: 2000px">x</p>', "scrolls sideways"),
+        (
+            "<p>x</p><script>setTimeout(() => document.querySelector('h1').style.marginTop ="
+            " '400px', 100); fetch('page.html').catch(() => {})</script>",
+            "content moves while the page loads",
+        ),
     ],
 )
 def test_a_bad_page_is_found(browser, tmp_path, body, trouble):
-    page = tmp_path / "page.html"
-    page.write_text(f'<html lang="ko"><body>{body}</body></html>')
-    assert trouble in "\n".join(troubles(browser, page.as_uri(), 360))
+    with visit(browser, bad_page(tmp_path, body), PHONE) as visited:
+        visited.page.wait_for_timeout(300)
+        assert trouble in "\n".join(visited.troubles())
+
+
+@in_browser(PHONE)
+def test_a_heavy_page_is_found(browser, tmp_path):
+    # Digits of a number nobody can compress.
+    (tmp_path / "heavy.js").write_text(f"// {pow(7, 700_000, 10**500_000):x}")
+    address = bad_page(tmp_path, '<script src="heavy.js"></script>')
+    with visit(browser, address, PHONE) as visited:
+        assert weight(visited.requested, set())[0] > LARGEST_WEIGHT
+
+
+@in_browser(PHONE)
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ('<pre style="overflow: auto; width: 9rem">a long line of code</pre>', "cut off: pre"),
+        ('<table style="width: 900px"><tr><td>x</table>', "cut off: table"),
+        ("<nav>x</nav>", "of no use on paper: nav"),
+    ],
+)
+def test_a_page_that_prints_badly_is_found(browser, tmp_path, body, problem):
+    with visit(browser, bad_page(tmp_path, body), PHONE) as visited:
+        assert problem in "\n".join(visited.cut_on_paper())
+
+
+@in_browser(PHONE)
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ('<p style="color: #aaa">hardly seen</p>', "color-contrast"),
+        (
+            '<div class="highlight"><pre><span style="color: #aaa">pale</span></pre></div>',
+            "contrast",
+        ),
+        ("<button></button>", "button-name"),
+        ("<h4>x</h4>", "heading-order"),
+        ('<pre style="overflow: auto; width: 2rem">a long line</pre>', "scrollable-region"),
+    ],
+)
+def test_an_inaccessible_page_is_found(browser, tmp_path, body, problem):
+    with visit(browser, bad_page(tmp_path, body), PHONE) as visited:
+        assert problem in "\n".join(violations(visited.page, "light"))

@@ -36,7 +36,7 @@ def test_checks_of_the_authors_are_not_on_the_page(pages, name):
 
 
 GOOD_PAGE = """<html lang="{lang}"><article class="bd-article"><section id="page-top"><h1>T</h1>
-<p>A sentence.</p>{body}</section></article></html>"""
+<p>문장. A sentence.</p>{body}</section></article></html>"""
 GOOD_BODY = """<section id="chapter-task"><h2>Task</h2><div class="cell_output">x</div></section>
 <section id="chapter-errors"><h2>자주 만나는 오류</h2></section>
 <section id="id3"><h2>함께 보기</h2></section>"""
@@ -48,8 +48,11 @@ GOOD_BODY = """<section id="chapter-task"><h2>Task</h2><div class="cell_output">
         (problems_of_a_page, ('lang="ko"', 'lang="en"'), "the language of the page is not ko"),
         (problems_of_a_page, ("<h1>T</h1>", ""), "0 titles, not one"),
         (problems_of_a_page, ("A sentence.", '<img src="a.png">'), "an image without alt text"),
+        (problems_of_a_page, ("A sentence.", '<img src="a.webp" alt="a">'), "of unknown size"),
+        (problems_of_a_page, ("A sentence.", '<img src="a.png" alt="a">'), "a PNG, not a WebP"),
+        (problems_of_a_page, ("문장. A sentence.", "In other words"), "English without lang"),
         (problems_of_a_page, ("A sentence.", "\x1b[31mred"), "ANSI codes"),
-        (problems_of_a_chapter, ("<p>A sentence.</p>", ""), "no sentence under the title"),
+        (problems_of_a_chapter, ("<p>문장. A sentence.</p>", ""), "no sentence under the title"),
         (problems_of_a_chapter, ("자주 만나는 오류", "기타"), "no section '자주 만나는 오류'"),
         (problems_of_a_chapter, ("함께 보기", "기타"), "the last section is not '함께 보기'"),
         (problems_of_a_chapter, ("cell_output", "cell_input"), "no output on the page"),

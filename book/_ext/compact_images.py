@@ -1,0 +1,69 @@
+"""Sphinx extension: pictures are small files of a known size, loaded when they come into view.
+
+PNG becomes lossless WebP, about a third of its size. Width and height stand in the page, so that
+nothing moves when a picture arrives.
+"""
+
+import hashlib
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from urllib.parse import unquote
+
+from docutils import nodes
+from PIL import Image
+from sphinx.transforms.post_transforms.images import BaseImageConverter
+
+
+class CompactImages(BaseImageConverter):
+    """Replaces each PNG of a page by a WebP with the same pixels."""
+
+    default_priority = 200
+    formats = ("html",)
+
+    def match(self, node: nodes.image) -> bool:
+        return node["uri"].endswith(".png") and node["uri"] in self.env.images
+
+    def handle(self, node: nodes.image) -> None:
+        source = Path(self.app.srcdir, node["uri"])
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()[:32]
+        folder = Path(self.imagedir)
+        folder.mkdir(exist_ok=True)
+        target = folder / f"{digest}.webp"
+        if not target.exists():
+            with Image.open(source) as picture:
+                picture.save(target, lossless=True, quality=100, method=6)
+        node["uri"] = str(target)
+        node["candidates"] = {"*": node["uri"]}
+        self.env.images.add_file(self.env.docname, node["uri"])
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Width and height in CSS pixels of a bitmap, or of an SVG by its viewBox."""
+    if picture.suffix == ".svg":
+        box = ElementTree.parse(picture).getroot().get("viewBox").split()
+        return round(float(box[2])), round(float(box[3]))
+    with Image.open(picture) as opened:
+        return opened.size
+
+
+def _give_sizes(app, pagename, templatename, context, doctree):
+    sources = {name: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
+
+    def sized(match):
+        tag = match[0]
+        name = unquote(re.search(r'src="[^"]*?([^"/]*)"', tag)[1])
+        if "width=" in tag or name not in sources:
+            return tag
+        width, height = size_of(sources[name])
+        size = f'width="{width}" height="{height}" loading="lazy" decoding="async"'
+        return f"<img {size}{tag.removeprefix('<img')}"
+
+    if "body" in context:
+        context["body"] = re.sub(r"<img\b[^>]*>", sized, context["body"])
+
+
+def setup(app):
+    app.add_post_transform(CompactImages)
+    app.connect("html-page-context", _give_sizes)
+    return {"parallel_read_safe": True, "version": "1"}

@@ -1,0 +1,10 @@
+"""One browser for all tests of pages."""
+
+import pytest
+from mlflow_lab.browser import chromium
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as browser:
+        yield browser
