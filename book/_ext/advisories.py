@@ -6,6 +6,7 @@
 Without a link a reader could not check the claim, so each record leads to the NVD.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -15,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 FILE = Path("book", "find", "advisories.yml")
 RECORD = "https://nvd.nist.gov/vuln/detail/"
-BEHIND = {"closed": "막힘", "open": "열림", None: "클라이언트"}
+BEHIND = {"closed": "막힘", "open": "열림", "untried": "모름", "client": "클라이언트"}
 ROW = "| {} |"
 
 
@@ -24,7 +25,7 @@ def affected(data: dict) -> list[str]:
     lines = ["| 권고 | 무엇을 할 수 있고, 누구의 문제인가 | 고친 버전 | `env/server` 뒤에서 |"]
     lines.append("|---|---|---|---|")
     for record in data["affected"]:
-        state = BEHIND[record.get("behind")] + ("" if record.get("shown") else " (시험 없음)")
+        state = BEHIND[record["behind"]] + ("" if record.get("shown") else " (시험 없음)")
         cells = (
             _name(record),
             "<br>".join(
@@ -47,13 +48,14 @@ def not_in_it(data: dict) -> list[str]:
 
 def counts(data: dict) -> list[str]:
     """One sentence: how many, how many of them closed, open, on the client, and as of when."""
-    states = [record.get("behind") for record in data["affected"]]
-    closed, still_open = states.count("closed"), states.count("open")
-    return [
-        f"{data['checked']:%Y년 %m월 %d일} 기준으로 범위에 3.6.0이 드는 권고 {len(states)}건 "
-        f"가운데 `env/server` 뒤에서 막히는 것이 {closed}건, 로그인한 사용자에게 열려 있는 것이 "
-        f"{still_open}건이다. 나머지는 클라이언트의 문제다."
-    ]
+    states = Counter(record["behind"] for record in data["affected"])
+    parts = (
+        f"{data['checked']:%Y년 %m월 %d일} 기준으로 범위에 3.6.0이 드는 권고",
+        f"{states.total()}건 가운데 `env/server` 뒤에서 막히는 것이 {states['closed']}건,",
+        f"로그인한 사용자에게 열려 있는 것이 {states['open']}건,",
+        f"클라이언트의 문제가 {states['client']}건, 재지 못한 것이 {states['untried']}건이다.",
+    )
+    return [" ".join(parts)]
 
 
 def _name(record: dict) -> str:
