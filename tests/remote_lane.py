@@ -41,7 +41,15 @@ def files_of_the_client(folder: Path, client: dict[str, str]) -> dict[str, str]:
 
 def main(what: list[str]) -> int:
     folders = [f"notebooks/{part}" for part in PARTS if (ROOT / "notebooks" / part).is_dir()]
-    command = [sys.executable, "-m", "pytest", "--nbmake", *(what or ["-n", "auto", *folders])]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbmake",
+        "-p",
+        "tests.remote_differences",
+        *(what or ["-n", "auto", *folders]),
+    ]
     started = time.monotonic()
     with TeamServer(quiet=True) as team, tempfile.TemporaryDirectory() as folder:
         print(f"remote server: {team.uri}, after {time.monotonic() - started:.0f} s", flush=True)
