@@ -5,7 +5,7 @@ PYTHON ?= $(shell env/setup/find-python.sh)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup book test chapters site lab server bench lock screenshots clean
+.PHONY: help setup book test test-remote chapters site lab server bench lock screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -36,6 +36,11 @@ site: $(READY)
 test: book ## everything: chapters, site, then the tests of env/, structure and pages
 	@echo "== tests"
 	env -u MLFLOW_TRACKING_URI $(BIN)/pytest -n auto --dist loadgroup tests
+	@$(MAKE) --no-print-directory test-remote
+
+test-remote: $(READY) ## the chapters again, as a client of the server that env/server deploys
+	@echo "== remote lane"
+	$(BIN)/python tests/remote_lane.py
 
 lab: $(READY) ## JupyterLab beside a tracking server, MLFLOW_TRACKING_URI set
 	@$(BIN)/python env/setup/lab.py lab

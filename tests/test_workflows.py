@@ -16,7 +16,7 @@ def actionlint(*files) -> subprocess.CompletedProcess:
 
 
 def test_there_are_workflows_to_test_publish_and_run_weekly():
-    assert [path.stem for path in WORKFLOWS] == ["publish", "test", "weekly"]
+    assert [path.stem for path in WORKFLOWS] == ["containers", "publish", "test", "weekly"]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)

@@ -23,20 +23,21 @@ _NEEDED_BY = {
     "sphinx-design": 'class="sd-',
     "design-tabs": "sd-tab-set",
     "toggle": "dropdown admonition",
+    # Sphinx's own search; book/_static/search is the search of this book.
+    "DOCUMENTATION_OPTIONS": None,
+    "documentation_options": None,
+    "doctools": None,
+    "sphinx_highlight": None,
+    "translations": None,
 }
-# Sphinx's own search, on its page.
-_SEARCH_ONLY = ("DOCUMENTATION_OPTIONS", "documentation_options", "doctools", "sphinx_highlight")
-_SEARCH_ONLY += ("translations",)
 
 _THEMES = tuple(Path(theme.__file__).parent for theme in (sphinx_book_theme, pydata_sphinx_theme))
 
 
-def _is_needed(asset, page: str, body: str) -> bool:
+def _is_needed(asset, body: str) -> bool:
     text = (getattr(asset, "attributes", {}).get("body") or "") + str(
         getattr(asset, "filename", asset)
     )
-    if any(part in text for part in _SEARCH_ONLY):
-        return page == "search"
     for part, sign in _NEEDED_BY.items():
         if part in text:
             return sign is not None and sign in body
@@ -46,7 +47,7 @@ def _is_needed(asset, page: str, body: str) -> bool:
 def _drop_unused(app, pagename, templatename, context, doctree):
     body = context.get("body", "")
     for kind in ("script_files", "css_files"):
-        context[kind] = [asset for asset in context[kind] if _is_needed(asset, pagename, body)]
+        context[kind] = [asset for asset in context[kind] if _is_needed(asset, body)]
 
 
 def _drop_thebe(app, doctree, docname):

@@ -17,6 +17,7 @@ from .errors import ComponentMissing, LabError, PortInUse, StartFailed
 from .nginx import Nginx
 from .postgresql import PostgreSQL
 from .seaweedfs import SeaweedFS
+from .team_server import TeamServer
 from .tracking_server import TrackingServer
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "PostgreSQL",
     "SeaweedFS",
     "StartFailed",
+    "TeamServer",
     "TrackingServer",
 ]

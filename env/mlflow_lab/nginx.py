@@ -36,6 +36,7 @@ class Nginx(Component):
             more `server {...}` blocks, with their `upstream` or `map` blocks. A `Path` is read. The
             word @PORT@ is replaced by the port, as in `listen 127.0.0.1:@PORT@;`; nothing else is
             touched. Relative paths of certificates and password files are relative to `folder`.
+        files: contents by name, written into `folder` before the start: certificates, passwords.
 
     Attributes:
         uri: https if the configuration says `ssl` after @PORT@, http otherwise.
@@ -51,6 +52,7 @@ class Nginx(Component):
         self,
         configuration: str | Path,
         *,
+        files: Mapping[str, str] | None = None,
         port: int | None = None,
         folder: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -65,6 +67,7 @@ class Nginx(Component):
         if PORT not in configuration:
             raise ValueError(f"The configuration does not listen on {PORT}.")
         self.configuration = configuration
+        self._files = dict(files or {})
 
     @property
     def uri(self) -> str:
@@ -80,7 +83,7 @@ class Nginx(Component):
         site = self.configuration.replace(PORT, str(self.port))
         # -e: without it nginx first tries the log file it was compiled with.
         command = Command(program, ("-p", ".", "-c", "nginx.conf", "-e", "stderr"))
-        return Launch(command, files={"nginx.conf": text, "site.conf": site})
+        return Launch(command, files={**self._files, "nginx.conf": text, "site.conf": site})
 
     def _healthy(self) -> bool:
         try:

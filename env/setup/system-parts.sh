@@ -11,8 +11,7 @@ has_postgresql() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/n
 has_mariadb() { has mariadbd || [ -x /usr/sbin/mariadbd ] || [ -x /usr/libexec/mariadbd ]; }
 has_sshd() { has sshd || [ -x /usr/sbin/sshd ]; }
 has_prometheus() { has prometheus; }
-# Containers are brought up by a test on Debian and Ubuntu alone: mmdebstrap makes the base image.
-has_podman() { has podman && has runc && has mmdebstrap; }
+has_keyring() { [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; }
 has_java() { java -version >/dev/null 2>&1; } # macOS has a java that only offers to install one
 has_korean_font() { [ "$(uname)" = Darwin ] || { has fc-list && [ -n "$(fc-list :lang=ko)" ]; }; }
 has_venv() { [ "$(uname)" = Darwin ] || [ -x .venv/bin/python ] ||
@@ -28,7 +27,13 @@ parts=(
   "has_mariadb|mariadb-server|mariadb-server|mariadb"
   "has_sshd|openssh-server|openssh-server|"
   "has_prometheus|prometheus||prometheus"
-  "has_podman|podman runc mmdebstrap aardvark-dns netavark iptables||"
+  # Containers are brought up by a test on Debian and Ubuntu alone: mmdebstrap makes the base image.
+  # One by one, because Docker brings a runc of its own that the package would replace.
+  "has podman|podman aardvark-dns netavark iptables||"
+  "has runc|runc||"
+  "has catatonit|catatonit||"
+  "has mmdebstrap|mmdebstrap||"
+  "has_keyring|debian-archive-keyring||"
   "has_java|default-jre-headless|java-17-openjdk-headless|--cask temurin@17"
   "has npm|nodejs npm|nodejs npm|node"
   "has_chromium|chromium|chromium|--cask chromium"

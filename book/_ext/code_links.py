@@ -1,0 +1,87 @@
+"""Sphinx extension: names of MLflow in code cells lead to their line in the API index.
+
+The first place of a name in a cell is a link; the other places would only add weight and tab
+stops. Which names a cell uses, and where, was found in its syntax tree (name_uses.py), so a
+name in a comment or in a text is no link.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from api_index import anchor
+from book_facts import INDEX
+from name_uses import Use
+from sphinx.highlighting import PygmentsBridge
+
+_BLOCK = re.compile(r"(?P<before>.*<pre>(?:<span></span>)?)(?P<code>.*)(?P<after></pre>.*)", re.S)
+_TOKEN = re.compile(r'<span class="(?P<kind>[^"]*)">(?P<text>[^<]*)</span>|(?P<bare>[^<]+)')
+_KINDS = ("fluent", "client", "cli", "option", "env")
+
+
+class LinkingBridge(PygmentsBridge):
+    """Highlights code; what the cell of a chapter uses becomes a link."""
+
+    def __init__(self, app, *arguments):
+        super().__init__(*arguments)
+        self._app = app
+
+    def highlight_block(self, source, lang, opts=None, force=False, location=None, **others):
+        """As in Sphinx. `location` is the node of the block, by which its page is known."""
+        block = super().highlight_block(source, lang, opts, force, location, **others)
+        page = getattr(self._app.builder, "current_docname", None)
+        chapter = self._app.env.book_facts.chapters.get(page)
+        if not chapter:
+            return block
+        index = self._app.builder.get_relative_uri(page, INDEX)
+        return link_names(block, source, chapter.code.get(source, ()), index)
+
+
+def link_names(block: str, source: str, uses: Iterable[Use], index: str) -> str:
+    """The highlighted HTML of `source`, with a link to `index` at the first place of each use."""
+    links = {}
+    for use in uses:
+        if use.kind in _KINDS:
+            links.setdefault((use.kind, use.name), use)
+    highlighted = _BLOCK.fullmatch(block)
+    if not links or not highlighted:
+        return block
+    tokens = [
+        (token["kind"], html.unescape(token["text"] or token["bare"]))
+        for token in _TOKEN.finditer(highlighted["code"])
+    ]
+    if "".join(text for _, text in tokens).rstrip("\n") != source.rstrip("\n"):
+        return block  # not shown as it was written: places mean nothing
+    code = "".join(_linked(tokens, sorted(links.values(), key=lambda use: use.start), index))
+    return highlighted["before"] + code + highlighted["after"]
+
+
+def _linked(tokens: list[tuple[str | None, str]], uses: list[Use], index: str) -> Iterator[str]:
+    """Tokens of the highlighter as HTML, cut where a link begins or ends."""
+    begins = {use.start: f'<a href="{index}#{anchor(use.kind, use.name)}">' for use in uses}
+    ends = {use.end for use in uses}
+    cuts = sorted(begins.keys() | ends)
+    position = 0
+    for kind, text in tokens:
+        inside = [cut - position for cut in cuts if position < cut < position + len(text)]
+        for first, last in pairwise([0, *inside, len(text)]):
+            piece = html.escape(text[first:last])
+            yield begins.get(position + first, "")
+            yield f'<span class="{kind}">{piece}</span>' if kind else piece
+            yield "</a>" if position + last in ends else ""
+        position += len(text)
+
+
+def _replace(app):
+    """Put ours in the place of the builder's highlighter, which Sphinx has no setting for."""
+    if hasattr(app.builder, "highlighter"):
+        ours = LinkingBridge(app)
+        vars(ours).update(vars(app.builder.highlighter))  # its style, formatters and engine
+        app.builder.highlighter = ours
+
+
+def setup(app):
+    app.setup_extension("book_facts")
+    app.connect("builder-inited", _replace)
+    return {"parallel_read_safe": True, "version": "1"}

@@ -1,0 +1,55 @@
+/* Opens the search: Ctrl+K, Cmd+K, / or a link with data-search-open. Everything else of it is loaded
+   then, as scripts and a style sheet beside this file, so that it works from a folder too. */
+(() => {
+  "use strict";
+
+  const folder = document.currentScript.src.replace(/[^/]*$/, "");
+  let loading;
+
+  function add(tag, properties) {
+    return new Promise((resolve, reject) => {
+      const element = Object.assign(document.createElement(tag), properties);
+      element.onload = resolve;
+      element.onerror = () => reject(new Error(`cannot load ${element.src ?? element.href}`));
+      document.head.append(element);
+    });
+  }
+
+  const script = (name) => add("script", { src: folder + name, async: false });
+
+  function load() {
+    globalThis.handbookSearch ??= { root: new URL("../../", folder).href };
+    const dialog = [add("link", { rel: "stylesheet", href: `${folder}dialog.css` }), script("dialog.js")];
+    const engine = ["words.js", "engine.js", "index.js"].map(script);
+    return { dialog: Promise.all(dialog), engine: Promise.all(engine) };
+  }
+
+  async function open(query) {
+    loading ??= load();
+    await loading.dialog;
+    handbookSearch.open(loading.engine, query);
+  }
+
+  function isTyping({ target }) {
+    return target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const modified = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+    const slash = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if ((modified && event.code === "KeyK") || (slash && !isTyping(event))) {
+      event.preventDefault();
+      open();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-search-open]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    open();
+  });
+
+  if (document.querySelector("[data-search-now]"))
+    open(new URLSearchParams(location.search).get("q") ?? "");
+})();

@@ -1,0 +1,157 @@
+"""The index holds what it must, and stays small."""
+
+import json
+
+import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
+from search_index import index_of, synonyms_in
+from search_sections import TEXT_LIMIT, Section, sections_of
+
+from tests.chapters.contents import documents_of_the_book
+from tests.conftest import ROOT
+from tests.search.shipped import compressed
+
+LIMIT = 300_000  # bytes with gzip, for the whole book
+CHAPTERS_PLANNED = 36
+DOCUMENTS = documents_of_the_book(ROOT)
+
+
+@pytest.fixture(scope="module")
+def file(site):
+    return site / "_static" / "search" / "index.js"
+
+
+@pytest.fixture(scope="module")
+def index(file):
+    text = file.read_text()
+    return json.loads(text[text.index("{") : text.rindex("}") + 1])
+
+
+def test_index_is_small(file, capsys):
+    size = compressed(file)
+    with capsys.disabled():
+        print(
+            f"\nindex: {size / 1000:.1f} kB compressed for {len(DOCUMENTS)} pages,"
+            f" {size / len(DOCUMENTS) / 1000:.1f} kB a page, {LIMIT / 1000:.0f} kB allowed"
+        )
+    assert size <= LIMIT
+
+
+def test_index_will_be_small_when_the_book_is_complete(file):
+    """Until then each page has its share; the words of a new page are half known already."""
+    chapters = sum(name.startswith("notebooks/") for name in DOCUMENTS)
+    assert compressed(file) / chapters <= LIMIT / CHAPTERS_PLANNED or chapters >= CHAPTERS_PLANNED
+
+
+def test_every_page_of_the_book_is_in_it(index):
+    assert [address for address, _, _ in index["pages"]] == [f"{name}.html" for name in DOCUMENTS]
+    assert len(index["headings"]) == sum(count for _, _, count in index["pages"])
+
+
+def test_columns_of_the_index_fit_each_other(index):
+    columns = [len(index[name]) for name in ("headings", "anchors", "errors", "texts", "messages")]
+    assert len(set(columns)) == 1
+
+
+def test_no_index_of_sphinx_is_shipped_beside_it(site):
+    assert not (site / "searchindex.js").exists()
+    for name in DOCUMENTS:
+        assert "searchtools.js" not in (site / f"{name}.html").read_text()
+
+
+PAGE = """
+Chapter
+=======
+
+First sentence with `alpha`.
+
+.. _the-recipe:
+
+Recipe: log_thing
+-----------------
+
+{prose}
+
+::
+
+    client.read_artifact_back(path)
+    mlflow server --allowed-hosts x  # MLFLOW_NEW_VARIABLE
+
+See also links
+--------------
+
+Text.
+"""
+
+
+def doctree(prose: str) -> nodes.document:
+    settings = {"report_level": 5, "doctitle_xform": False}
+    return publish_doctree(PAGE.format(prose=prose), settings_overrides=settings)
+
+
+def test_a_section_is_linked_by_the_label_of_its_author():
+    page, recipe, _ = sections_of(doctree("Prose."), {"the-recipe"})
+    assert (page.heading, page.anchor, page.text) == ("Chapter", "", "First sentence with alpha.")
+    assert (recipe.heading, recipe.anchor) == ("Recipe: log_thing", "the-recipe")
+
+
+def test_names_in_code_are_found_and_the_rest_of_code_is_not():
+    recipe = sections_of(doctree("Prose."), set())[1]
+    assert {"read_artifact_back", "--allowed-hosts", "mlflow_new_variable"} <= set(recipe.words)
+    assert "path" not in recipe.words
+
+
+def test_words_beyond_the_text_that_is_kept_are_found():
+    recipe = sections_of(doctree("filler " * TEXT_LIMIT + "아티팩트를 needle"), set())[1]
+    assert len(recipe.text) <= TEXT_LIMIT
+    assert {"아티팩트", "needle"} <= set(recipe.words)
+
+
+def test_a_page_that_asks_for_it_is_found_by_headings_only():
+    recipe = sections_of(doctree("needle"), set(), text=False)[1]
+    assert (recipe.text, recipe.words) == ("", [])
+
+
+def output(text: str, kind: str) -> Section:
+    tree = doctree("Prose.")
+    recipe = list(tree.findall(nodes.section))[1]
+    recipe += nodes.literal_block(text, text, classes=["output", kind])
+    return sections_of(tree, set())[1]
+
+
+def test_the_message_of_an_error_is_found_without_what_changes_each_time():
+    message = "RestException: No run with id 0123456789abcdef0123456789abcdef exists"
+    assert output(f"lines of a traceback\n{message}", "traceback").messages == [
+        "RestException: No run with id exists"
+    ]
+
+
+def test_other_output_is_not_in_the_index():
+    section = output("RuntimeError: printed by the recipe", "stream")
+    assert section.messages == [] and "runtimeerror" not in section.words
+
+
+def test_distances_between_sections_survive_json_and_back():
+    """The characters of the postings, written here and read by engine.js, for any distance."""
+    far = [0, 1, 58, 59, 60, 61, 90, 120, 160, 400, 1400]
+    sections = [Section(f"s{n}", "", words=["w"] if n in far else []) for n in range(max(far) + 1)]
+    words = json.loads(json.dumps(index_of([("a", "", sections)])))["words"]
+    number, read = -1, []
+    for character in words.removeprefix("w\t"):
+        code = ord(character)
+        code -= 0x22 * (code >= 0xA1)
+        code -= code > ord("\\")
+        number += code - 0x22
+        read.append(number)
+    assert read == far
+
+
+def test_synonyms_are_the_words_of_a_row():
+    rows = [["런", "run", "실행, 학습 한 번", "뜻은 낱말이 아니다"], ["모델", "model", "", "뜻"]]
+    body = nodes.tbody()
+    for row in rows:
+        cells = [nodes.entry("", nodes.paragraph(text=cell)) for cell in row]
+        body += nodes.row("", *cells)
+    tree = nodes.table("", nodes.tgroup("", body))
+    assert synonyms_in(tree) == [["런", "run", "실행", "학습 한 번"], ["모델", "model"]]

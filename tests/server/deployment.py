@@ -1,0 +1,130 @@
+"""env/server as a reader deploys it: a copy of it with settings, secrets and a certificate."""
+
+import random
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+import yaml
+from mlflow_lab import ports
+
+from tests.conftest import ROOT
+from tests.server.engine import Engine
+
+HEALTHY_WITHIN = 240  # seconds
+MAKE_CERTIFICATE = (
+    *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+    *("-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+    *("-keyout", "tls/mlflow.key", "-out", "tls/mlflow.crt"),
+)
+
+
+class Deployment:
+    """The stack of compose.yaml. A context manager: started, and removed with its data at the end.
+
+    Args:
+        engine: brings it up.
+        folder: an empty one.
+
+    Attributes:
+        uri: of the proxy.
+        client: variables of an MLflow client of the administrator.
+        services: names of all services.
+        build_seconds, up_seconds: how long the image took to build, and the stack to be healthy.
+    """
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        shutil.copytree(ROOT / "env" / "server", folder / "env" / "server")
+        shutil.copy(ROOT / "requirements.txt", folder)
+        self.folder = folder / "env" / "server"
+        self.services = list(yaml.safe_load((self.folder / "compose.yaml").read_text())["services"])
+        self._project = f"mlflow-{secrets.token_hex(4)}"
+        http, https = ports.free(2)
+        self.uri = f"https://127.0.0.1:{https}"
+        settings = settings_with_secrets((self.folder / ".env.example").read_text()) | {
+            "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{https}",
+            "MLFLOW_WORKERS": "1",
+            "PROXY_NETWORK": f"172.29.{random.randrange(256)}",
+            "HTTP_PORT": f"127.0.0.1:{http}",
+            "HTTPS_PORT": f"127.0.0.1:{https}",
+        }
+        env = self.folder / ".env"
+        env.touch(0o600)
+        env.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        (self.folder / "tls").mkdir()
+        subprocess.run(MAKE_CERTIFICATE, cwd=self.folder, check=True, capture_output=True)
+        self.client = {
+            "MLFLOW_TRACKING_URI": self.uri,
+            "MLFLOW_TRACKING_USERNAME": "admin",
+            "MLFLOW_TRACKING_PASSWORD": settings["MLFLOW_AUTH_ADMIN_PASSWORD"],
+            "MLFLOW_TRACKING_SERVER_CERT_PATH": str(self.folder / "tls" / "mlflow.crt"),
+        }
+
+    def __enter__(self) -> Self:
+        started = time.monotonic()
+        try:
+            self.compose("build", "mlflow-1")
+            self.build_seconds = time.monotonic() - started
+            self.up_seconds = self.up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.compose("down", "--volumes")
+
+    def compose(self, *arguments: str) -> str:
+        """What `docker compose` or `podman-compose` printed. Raises AssertionError if it failed."""
+        command = (*self.engine.compose, "--project-name", self._project, *arguments)
+        return self.engine.run(*command, cwd=self.folder)
+
+    def up(self) -> float:
+        """Starts all of it and waits until it is healthy; returns how many seconds that took.
+
+        Raises AssertionError with the logs when it is not healthy after HEALTHY_WITHIN.
+        """
+        started = time.monotonic()
+        self.compose("up", "--detach")
+        self.wait(*self.services)
+        return time.monotonic() - started
+
+    def wait(self, *services: str) -> None:
+        """Until these services are healthy. Raises AssertionError as `up` does."""
+        deadline = time.monotonic() + HEALTHY_WITHIN
+        while sick := [s for s in services if not self.healthy(s)]:
+            if time.monotonic() > deadline:
+                logs = "\n".join(self.engine("logs", "--tail=20", self.container(s)) for s in sick)
+                raise AssertionError(f"not healthy after {HEALTHY_WITHIN} s: {sick}\n{logs}")
+            time.sleep(1)
+
+    def healthy(self, service: str) -> bool:
+        return self.engine.healthy(self.container(service))
+
+    def container(self, service: str) -> str:
+        """Id of the service's container."""
+        labels = {"project": self._project, "service": service}
+        filters = [f"--filter=label=com.docker.compose.{k}={v}" for k, v in labels.items()]
+        return self.engine("ps", "--all", "--quiet", *filters).strip()
+
+    def inspect(self, service: str) -> dict:
+        """What the engine knows about the service's container."""
+        return self.engine.inspect("container", self.container(service))
+
+    def execute(self, service: str, *command: str) -> str:
+        """What a command printed in the service's container."""
+        return self.engine("exec", self.container(service), *command)
+
+
+def settings_with_secrets(example: str) -> dict[str, str]:
+    """The settings of .env.example, with a random value for each secret, which is empty there."""
+    settings = dict(re.findall(r"^(\w+)=(.*)$", example, re.MULTILINE))
+    for name, value in settings.items():
+        if not value and re.search("KEY|PASSWORD", name):
+            settings[name] = secrets.token_hex(20)
+    return settings

@@ -1,0 +1,55 @@
+"""The UI works through the proxy, behind its password, with all that the proxy refuses."""
+
+import mlflow
+import pytest
+from mlflow_lab.browser import chromium
+
+
+@pytest.fixture
+def filled(team, kim, monkeypatch) -> tuple[str, str]:
+    """IDs of an experiment of kim's and of its run with a metric, a file and a trace."""
+    before = mlflow.get_tracking_uri()
+    for name, value in kim.items():
+        monkeypatch.setenv(name, value)
+    mlflow.set_tracking_uri(team.uri)
+    experiment = mlflow.set_experiment("seen in the UI")
+    with mlflow.start_run(run_name="shown") as run:
+        mlflow.log_metric("loss", 0.25)
+        mlflow.log_text("hello from a file", "note.txt")
+        with mlflow.start_span("step"):
+            pass
+    mlflow.flush_trace_async_logging()
+    yield experiment.experiment_id, run.info.run_id
+    mlflow.set_tracking_uri(before)
+
+
+def test_every_page_of_a_run_loads(team, kim, filled):
+    experiment_id, run_id = filled
+    pages = {
+        f"/#/experiments/{experiment_id}/runs": "shown",
+        f"/#/experiments/{experiment_id}/traces": "step",
+        f"/#/experiments/{experiment_id}/runs/{run_id}": "loss",
+        f"/#/experiments/{experiment_id}/runs/{run_id}/artifacts/note.txt": "hello from a file",
+        "/#/models": "Registered Models",
+    }
+    credentials = {
+        "username": kim["MLFLOW_TRACKING_USERNAME"],
+        "password": kim["MLFLOW_TRACKING_PASSWORD"],
+    }
+    refused, errors = [], []
+    with chromium() as browser:
+        context = browser.new_context(http_credentials=credentials, ignore_https_errors=True)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "response",
+            lambda r: r.status >= 400 and refused.append((r.status, r.request.method, r.url)),
+        )
+        for path, text in pages.items():
+            page.goto(team.uri + path)
+            page.reload()  # the path after # alone loads nothing
+            page.get_by_text(text).first.wait_for(timeout=60_000)
+            page.wait_for_load_state("networkidle")
+    assert errors == []
+    # The browser asks without a password first, and is asked for it.
+    assert [r for r in refused if r[0] != 401] == []
