@@ -41,6 +41,11 @@ class Engine:
         """What it knows about a container, an image, ..."""
         return json.loads(self(kind, "inspect", name))[0]
 
+    def log(self, container: str) -> str:
+        """The last lines that a container printed."""
+        result = self._run((self.program, "logs", "--tail=40", container))
+        return result.stdout + result.stderr
+
     def healthy(self, container: str) -> bool:
         """Whether the health check of a container succeeds."""
         if self.program == "docker":
