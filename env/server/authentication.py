@@ -3,6 +3,9 @@
 MLflow 3.6.0 checks the password up to four times a request, and each check is a scrypt hash of
 about 0.1 s of CPU time. Here a password that matched is recognised as long as the user's hash in
 the database is the same: a changed password and a removed user count at once, on all replicas.
+
+MLflow imports this at the first request of a worker, while the others wait: the place to open the
+stores. Opened by several requests at once, some of these fail with 500 (KeyError: 'config').
 """
 
 import hashlib
@@ -12,7 +15,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from flask import Response, request
-from mlflow.server import auth
+from mlflow.server import auth, handlers
 from mlflow.server.auth.db.models import SqlUser
 from werkzeug.datastructures import Authorization
 from werkzeug.security import check_password_hash
@@ -22,6 +25,9 @@ MOST = 4096  # users whose password is recognised by one process
 _key = secrets.token_bytes(32)  # what is kept in memory is of no use elsewhere
 _matched: OrderedDict[bytes, None] = OrderedDict()
 _lock = Lock()
+
+handlers._get_tracking_store()
+handlers._get_model_registry_store()
 
 
 def authenticate_request() -> Authorization | Response:

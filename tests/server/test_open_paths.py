@@ -167,7 +167,6 @@ def test_a_trace_of_mlflows_own_client_arrives_with_its_spans(team, as_kim):
         return mlflow.trace(lambda: 1, name="inner")()
 
     outer()
-    mlflow.flush_trace_async_logging()
     [trace] = as_kim.search_traces(locations=[experiment.experiment_id])
     assert {span.name for span in trace.data.spans} == {"outer", "inner"}
     log = (team.proxy.folder / "access.log").read_text()
@@ -199,5 +198,30 @@ def test_spans_go_only_where_the_user_may_write(team, kim, as_kim):
     assert spans_sent_by(team, "admin", team.password, experiment_id) == 200
     assert spans_sent_by(team, "lee", lee, experiment_id) == 403
     assert spans_sent_by(team, "lee", "wrong", experiment_id) == 401
-    for not_an_id in ("", '1"}', "1 2", "../1"):
-        assert spans_sent_by(team, "lee", lee, not_an_id) == 403
+    for not_an_id in ("", '1"}', "1 2", "../1", f"0{experiment_id}", f"+{experiment_id}"):
+        assert spans_sent_by(team, "lee", lee, not_an_id) == 422
+        assert spans_sent_by(team, "lee", "wrong", not_an_id) == 401
+
+
+def test_two_experiments_in_one_request_are_not_more_than_one(team, kim, as_kim):
+    """What was asked about is what MLflow gets, whichever of two headers each would take."""
+    mine, other = as_kim.create_experiment("two of kim"), "999999"
+    connection = http.client.HTTPSConnection(
+        team.uri.split("//")[1], timeout=30, context=ssl._create_unverified_context()
+    )
+    statuses = []
+    for pair in ((mine, other), (other, mine)):
+        connection.putrequest("POST", "/v1/traces")
+        for name, value in basic("kim", kim["MLFLOW_TRACKING_PASSWORD"]).items():
+            connection.putheader(name, value)
+        for experiment_id in pair:
+            connection.putheader("X-Mlflow-Experiment-Id", experiment_id)
+        connection.putheader("Content-Type", "application/x-protobuf")
+        connection.putheader("Content-Length", "0")
+        connection.endheaders()
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+    # An empty body: 400 from MLflow once the experiment is decided, 403 from the proxy otherwise.
+    assert set(statuses) <= {400, 403, 422} and statuses[1] != 400

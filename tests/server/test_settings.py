@@ -18,6 +18,7 @@ EXAMPLE = dotenv_values(FILES / ".env.example")
 SECRETS = ("PASSWORD", "SECRET", "KEY")
 OURS = ("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_AUTH_DEFAULT_PERMISSION")  # prepare.py reads them
 POOLS = 3  # of a worker: runs, registry, users
+OF_THE_PARENT = 4  # `mlflow server` itself keeps these from looking at the tables
 POSTGRESQL_GIVES = 97  # max_connections 100, of which 3 are for superusers
 
 
@@ -82,7 +83,7 @@ def connections(settings: dict[str, str], replicas: int) -> int:
     """The most that all replicas together open to the database."""
     size = int(settings["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"])
     size += int(settings["MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"]) or 10
-    return replicas * (int(settings["MLFLOW_WORKERS"]) * POOLS * size + 2)
+    return replicas * (int(settings["MLFLOW_WORKERS"]) * POOLS * size + OF_THE_PARENT)
 
 
 def test_the_pools_fit_into_what_postgresql_gives():

@@ -73,7 +73,7 @@ def test_a_client_without_keys_of_the_store_logs_a_file_and_reads_it_back(team, 
 
 
 def test_a_file_larger_than_any_other_body_arrives_in_the_store(team, user):
-    data = os.urandom(70 * MEGABYTE)
+    data = os.urandom(35 * MEGABYTE)
     path = f"{user.new_experiment()}/big.bin"
     assert user("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{path}", data=data).status_code == 200
     s3 = boto3.client(
@@ -95,7 +95,7 @@ def test_a_file_larger_than_any_other_body_arrives_in_the_store(team, user):
 
 
 def test_any_other_body_has_its_limit(user):
-    answer = user("POST", f"{API}/runs/log-batch", data=b"x" * 68 * MEGABYTE)
+    answer = user("POST", f"{API}/runs/log-batch", data=b"x" * 34 * MEGABYTE)
     assert answer.status_code == 413
 
 
@@ -185,14 +185,17 @@ def test_no_secret_is_in_a_command_line(team, admin):
             assert secret not in shown + typed, component
 
 
-def test_many_at_once_get_answers_and_the_database_has_room(team, user):
+def test_many_at_once_are_answered_by_new_replicas_and_the_database_has_room(team, user):
     experiment = user.new_experiment()
     requested = [
         ("POST", f"{API}/runs/create", {"json": {"experiment_id": experiment}}),
         ("POST", f"{API}/runs/search", {"json": {"experiment_ids": [experiment]}}),
         ("GET", f"{API}/registered-models/search", {}),
     ] * 40
-    peak, done = 0, Event()
+    done = Event()
+    for replica in team.replicas:  # at once, these may be its first requests
+        replica.stop()
+        replica.start()
 
     def watch() -> int:
         most = 0
