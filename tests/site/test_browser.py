@@ -114,7 +114,10 @@ def test_a_page_that_prints_badly_is_found(browser, tmp_path, body, problem):
     ("body", "problem"),
     [
         ('<p style="color: #aaa">hardly seen</p>', "color-contrast"),
-        ('<p>A <a href="#" style="all: unset">link</a> like text.</p>', "link-in-text-block"),
+        (
+            '<p>A <a href="#" style="all: unset; color: #333">link</a> like text.</p>',
+            "link-in-text-block",
+        ),
         (
             '<div class="highlight"><pre><span style="color: #aaa">pale</span></pre></div>',
             "contrast",

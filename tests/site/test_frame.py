@@ -125,7 +125,7 @@ def test_a_page_loads_what_it_uses(first, second):
         files = [e.get("src") or e.get("href") for e in elements]
         return {Path(file.partition("?")[0]).name for file in files}
 
-    frame = {"handbook.css", "handbook.js", "pygments.css"}
+    frame = {"handbook.css", "handbook.js", "pygments.css", "open.js"}
     assert loaded(first) == frame
     extra = {"sphinx-design.min.css", "togglebutton.css", "togglebutton.js"}
     assert loaded(second) == frame | extra
