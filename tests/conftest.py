@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mlflow_lab.browser import chromium
 
 from tests.chapters.contents import documents_of_the_book
 
@@ -26,3 +27,10 @@ def site(root) -> Path:
 def pages(site, root) -> dict[str, Path]:
     """The built page of each document of the book, by its name in _toc.yml."""
     return {name: site / f"{name}.html" for name in documents_of_the_book(root)}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One browser for the tests of a file; Playwright cannot drive two in one process."""
+    with chromium() as browser:
+        yield browser

@@ -83,8 +83,9 @@ def filter_field(question: str, counted: str) -> nodes.Node:
     """The field above a list. Without JavaScript only the count is shown."""
     return nodes.raw(
         "",
-        f'<div class="find-field"><label for="find-field" hidden>{question}</label>'
-        '<input id="find-field" type="search" autocomplete="off" spellcheck="false" hidden>'
+        f'<div class="find-field"><label for="find-field" class="needs-script">{question}</label>'
+        '<input id="find-field" class="needs-script" type="search" autocomplete="off"'
+        ' spellcheck="false">'
         f'<p class="find-count" role="status">{counted}</p></div>',
         format="html",
     )

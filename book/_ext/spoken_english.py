@@ -12,8 +12,10 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 _HANGUL = re.compile(r"[ㄱ-ㆎ가-힣]")
 _WORD = re.compile(r"\b[A-Za-z]{2,}\b")
 _TITLE = re.compile(
-    r'(<a class="(?:current )?reference internal" [^>]*|<span class="caption-text")>([^<]*)(?=</)'
+    r'(<(?:a class="[^"]*\breference internal\b|span class="caption-text")[^>]*)>'
+    r"(.*?)(?=</a>|</span></p>)"
 )
+_CODE_OR_TAG = re.compile(r"<code.*?</code>|<[^>]*>")
 _PROSE = (nodes.title, nodes.paragraph, nodes.term, nodes.caption, nodes.rubric)
 _PHRASE = (nodes.reference, nodes.emphasis, nodes.strong, nodes.inline)
 
@@ -54,8 +56,8 @@ def mark_titles(html: str) -> str:
 
     def mark(match):
         start, title = match.groups()
-        known = not is_english(title) or "lang=" in start
-        return match[0] if known else f'{start} lang="en">{title}'
+        english = not _HANGUL.search(title) and is_english(_CODE_OR_TAG.sub(" ", title))
+        return f'{start} lang="en">{title}' if english and "lang=" not in match[0] else match[0]
 
     return _TITLE.sub(mark, html)
 

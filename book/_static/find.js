@@ -78,7 +78,6 @@
     }
   }
 
-  for (const part of [field, field.labels[0]]) part.hidden = false;
   field.value = new URLSearchParams(location.search).get("find") || field.value;
   field.addEventListener("input", filter);
   document.addEventListener("keydown", walk);

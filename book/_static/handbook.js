@@ -30,7 +30,7 @@
   prefersDark.addEventListener("change", showMode)
   showMode()
 
-  // Copying. A prompt before a command is not part of the command.
+  // Copying. The prompt before a command and the output after it are not part of the command.
   async function copy(text) {
     if (navigator.clipboard) return navigator.clipboard.writeText(text)
     // Over http from another machine, as in a company's network, browsers hide the clipboard.
@@ -63,7 +63,7 @@
     const button = target.closest(".copy")
     if (!button) return
     const code = button.parentElement.querySelector("pre").cloneNode(true)
-    code.querySelectorAll(".gp, .linenos").forEach((prompt) => prompt.remove())
+    code.querySelectorAll(".gp, .go, .linenos").forEach((part) => part.remove())
     await copy(code.textContent.trimEnd())
     button.focus()
     button.classList.add("copied")
@@ -121,7 +121,9 @@
   for (const menu of document.querySelectorAll("[popover]")) {
     const close = () => menu.matches(":popover-open") && menu.hidePopover()
     menu.addEventListener("click", ({ target }) => target.closest("a") && close())
-    matchMedia("(min-width: 62rem)").addEventListener("change", close)
+    for (const width of ["62rem", "80rem"]) {
+      matchMedia(`(min-width: ${width})`).addEventListener("change", close)
+    }
   }
 
   // Printed on white paper, with everything unfolded.

@@ -16,7 +16,7 @@ from . import ports
 from .component import Launch
 from .nginx import PORT, Nginx
 from .postgresql import PostgreSQL
-from .programs import Command, require, system_install
+from .programs import FROM_LOCK, Command, require, system_install
 from .seaweedfs import SeaweedFS
 from .tracking_server import TrackingServer
 
@@ -34,7 +34,7 @@ class Replica(TrackingServer):
     stop_within = 35.0  # start.sh gives running requests 30 s
 
     def _plan(self) -> Launch:
-        require("mlflow", "MLflow", "pip install -r requirements.txt")
+        require("mlflow", "MLflow", FROM_LOCK)
         files = {name: (FILES / name).read_text() for name in STARTED}
         return Launch(Command("/bin/sh", ("start.sh", *self.options)), files=files)
 

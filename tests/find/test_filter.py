@@ -1,15 +1,8 @@
 """The field of the lists, used by keyboard on a narrow screen, from a folder."""
 
 import pytest
-from mlflow_lab.browser import chromium
 
 pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -121,7 +114,7 @@ def test_the_copy_button_copies_plain_code(browser, pages):
     page = context.new_page()
     page.goto(pages["notebooks/concepts/run"].as_uri())
     cell = page.locator(".cell_input", has=page.locator("a", has_text="log_params")).first
-    code = cell.locator("pre").inner_text().strip()
+    code = cell.locator("pre").text_content().strip()
     cell.hover()
     cell.get_by_role("button").click()
     page.wait_for_timeout(200)

@@ -96,7 +96,7 @@ def test_the_chosen_result_is_named_to_a_screen_reader(page):
     assert field.get_attribute("aria-expanded") == "true"
     listbox = page.locator(f"#{field.get_attribute('aria-controls')}")
     assert listbox.get_attribute("role") == "listbox"
-    assert re.fullmatch(r"\d+곳을 찾았다\.", page.locator("[role=status]").inner_text())
+    assert re.fullmatch(r"\d+곳을 찾았다\.", page.locator(f"{DIALOG} [role=status]").inner_text())
 
 
 def test_tab_stays_inside_and_escape_gives_the_focus_back(page):

@@ -14,10 +14,12 @@ def processes() -> list[dict]:
     for folder in Path("/proc").glob("[0-9]*"):
         if folder.name == str(os.getpid()):
             continue
-        command = folder.joinpath("cmdline").read_text().replace("\0", " ")
-        sizes = dict(
-            line.split(":") for line in folder.joinpath("smaps_rollup").read_text().splitlines()[1:]
-        )
+        try:
+            command = folder.joinpath("cmdline").read_text().replace("\0", " ")
+            lines = folder.joinpath("smaps_rollup").read_text().splitlines()[1:]
+        except OSError:  # it has ended: a health check
+            continue
+        sizes = dict(line.split(":") for line in lines)
         rss, pss = (int(sizes[name].split()[0]) * 1024 / 1e6 for name in ("Rss", "Pss"))
         found.append({"command": command, "rss": rss, "pss": pss})
     return found

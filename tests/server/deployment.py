@@ -39,14 +39,16 @@ class Deployment:
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
-        shutil.copytree(ROOT / "env" / "server", folder / "env" / "server")
+        # Without those of a stack that was deployed from this very folder.
+        own = shutil.ignore_patterns(".env", "tls")
+        shutil.copytree(ROOT / "env" / "server", folder / "env" / "server", ignore=own)
         shutil.copy(ROOT / "requirements.txt", folder)
         self.folder = folder / "env" / "server"
         self.services = list(yaml.safe_load((self.folder / "compose.yaml").read_text())["services"])
         self._project = f"mlflow-{secrets.token_hex(4)}"
         http, https = ports.free(2)
         self.uri = f"https://127.0.0.1:{https}"
-        settings = settings_with_secrets((self.folder / ".env.example").read_text()) | {
+        self._settings = settings_with_secrets((self.folder / ".env.example").read_text()) | {
             "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{https}",
             "MLFLOW_WORKERS": "1",
             "PROXY_NETWORK": f"172.29.{random.randrange(256)}",
@@ -55,13 +57,13 @@ class Deployment:
         }
         env = self.folder / ".env"
         env.touch(0o600)
-        env.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        env.write_text("".join(f"{name}={value}\n" for name, value in self._settings.items()))
         (self.folder / "tls").mkdir()
         subprocess.run(MAKE_CERTIFICATE, cwd=self.folder, check=True, capture_output=True)
         self.client = {
             "MLFLOW_TRACKING_URI": self.uri,
             "MLFLOW_TRACKING_USERNAME": "admin",
-            "MLFLOW_TRACKING_PASSWORD": settings["MLFLOW_AUTH_ADMIN_PASSWORD"],
+            "MLFLOW_TRACKING_PASSWORD": self._settings["MLFLOW_AUTH_ADMIN_PASSWORD"],
             "MLFLOW_TRACKING_SERVER_CERT_PATH": str(self.folder / "tls" / "mlflow.crt"),
         }
 
@@ -82,12 +84,13 @@ class Deployment:
     def compose(self, *arguments: str) -> str:
         """What `docker compose` or `podman-compose` printed. Raises AssertionError if it failed."""
         command = (*self.engine.compose, "--project-name", self._project, *arguments)
-        return self.engine.run(*command, cwd=self.folder)
+        # A variable of the shell would come before .env.
+        return self.engine.run(*command, cwd=self.folder, hidden=self._settings)
 
     def up(self) -> float:
         """Starts all of it and waits until it is healthy; returns how many seconds that took.
 
-        Raises AssertionError with the logs when it is not healthy after HEALTHY_WITHIN.
+        Raises AssertionError with the log of a service that is not, after HEALTHY_WITHIN.
         """
         started = time.monotonic()
         self.compose("up", "--detach")
@@ -95,13 +98,15 @@ class Deployment:
         return time.monotonic() - started
 
     def wait(self, *services: str) -> None:
-        """Until these services are healthy. Raises AssertionError as `up` does."""
+        """Until each of these services was healthy. Raises AssertionError as `up` does."""
         deadline = time.monotonic() + HEALTHY_WITHIN
-        while sick := [s for s in services if not self.healthy(s)]:
-            if time.monotonic() > deadline:
-                logs = "\n".join(self.engine("logs", "--tail=20", self.container(s)) for s in sick)
-                raise AssertionError(f"not healthy after {HEALTHY_WITHIN} s: {sick}\n{logs}")
-            time.sleep(1)
+        # One after the other: each look costs the machine that they start on.
+        for service in services:
+            while not self.healthy(service):
+                if time.monotonic() > deadline:
+                    log = self.engine.log(self.container(service))
+                    raise AssertionError(f"{service} is not healthy:\n{log}")
+                time.sleep(1)
 
     def healthy(self, service: str) -> bool:
         return self.engine.healthy(self.container(service))

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +22,15 @@ class Engine:
     compose: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *command: str | Path, cwd: Path | None = None) -> str:
+    def run(self, *command: str | Path, cwd: Path | None = None, hidden: Iterable[str] = ()) -> str:
         """What the command printed.
+
+        Args:
+            hidden: variables of ours that it must not see.
 
         Raises AssertionError with the end of all that it printed if it failed.
         """
-        result = self._run(command, cwd)
+        result = self._run(command, cwd, hidden)
         if result.returncode:
             shown = " ".join(map(str, command))[:300]
             printed = f"{result.stdout}\n{result.stderr}"[-6000:]
@@ -41,6 +45,11 @@ class Engine:
         """What it knows about a container, an image, ..."""
         return json.loads(self(kind, "inspect", name))[0]
 
+    def log(self, container: str) -> str:
+        """The last lines that a container printed."""
+        result = self._run((self.program, "logs", "--tail=40", container))
+        return result.stdout + result.stderr
+
     def healthy(self, container: str) -> bool:
         """Whether the health check of a container succeeds."""
         if self.program == "docker":
@@ -48,11 +57,12 @@ class Engine:
         # Podman leaves the timing to systemd, which is not everywhere.
         return self._run(("podman", "healthcheck", "run", container)).returncode == 0
 
-    def _run(self, command, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    def _run(self, command, cwd=None, hidden=()) -> subprocess.CompletedProcess:
+        inherited = {k: v for k, v in os.environ.items() if k not in hidden}
         return subprocess.run(
             command,
             cwd=cwd,
-            env=os.environ | self.environment,
+            env=inherited | self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

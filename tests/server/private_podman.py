@@ -165,6 +165,10 @@ def _remove(storage: Path) -> None:
     podman("rm", "--all", "--force", "--time=0")
     podman("pod", "rm", "--all", "--force")
     podman("network", "prune", "--force")
+    if os.getuid() == 0:
+        # Of a build that was interrupted; inner ones first.
+        for mount in reversed(_mounts_below(storage)):
+            subprocess.run(["umount", mount], check=True)
     deadline = time.monotonic() + ENDED_WITHIN
     while (left := left_in(storage)) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -182,5 +186,10 @@ def left_in(storage: Path) -> list[str]:
         for process in psutil.process_iter(["pid", "name", "cmdline"])
         if any(str(storage) in word for word in process.info["cmdline"] or ())
     ]
-    mounts = [m.mountpoint for m in psutil.disk_partitions(all=True)]
-    return processes + [f"mount {m}" for m in mounts if m.startswith(f"{storage}/")]
+    return processes + [f"mount {mount}" for mount in _mounts_below(storage)]
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    """In the order in which they were made."""
+    points = [partition.mountpoint for partition in psutil.disk_partitions(all=True)]
+    return [point for point in points if point.startswith(f"{folder}/")]

@@ -64,8 +64,7 @@ def logged(stack):
             patch.setenv(name, value)
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(stack.uri)
-        mlflow.set_experiment("compose")
-        with mlflow.start_run() as run:
+        with mlflow.start_run(experiment_id=mlflow.create_experiment("compose")) as run:
             mlflow.log_metric("accuracy", 0.75)
             mlflow.log_text("한글", "notes.txt")
             model = mlflow.sklearn.log_model(

@@ -1,6 +1,7 @@
 """The files of env/server for containers are valid, agree with each other, and open nothing."""
 
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -35,7 +36,11 @@ PODS = {
 def checked(*command: str | Path) -> str:
     """What a checker of the environment complained about."""
     program = Path(sys.executable).with_name(command[0])
-    result = subprocess.run([program, *command[1:]], capture_output=True, text=True)
+    # A variable of the shell would come before the settings of a file.
+    environment = {k: v for k, v in os.environ.items() if k not in EXAMPLE}
+    result = subprocess.run(
+        [program, *command[1:]], env=environment, capture_output=True, text=True
+    )
     return "" if result.returncode == 0 else result.stdout + result.stderr
 
 
@@ -146,6 +151,14 @@ def test_no_secret_has_a_value():
         assert all(
             given[name].startswith("${") and ":?" in given[name] for name in usable_secrets(given)
         )
+
+
+def test_the_store_and_the_server_get_the_same_keys():
+    """Also when the shell has other ones, which compose prefers to those of .env."""
+    keys = {n: v for n, v in SERVICES["store"]["environment"].items() if n.startswith("AWS_")}
+    assert len(keys) == 2
+    for name in REPLICAS:
+        assert keys.items() <= SERVICES[name]["environment"].items()
 
 
 def test_the_stack_refuses_a_secret_that_is_empty(tmp_path):

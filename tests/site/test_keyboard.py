@@ -52,9 +52,10 @@ def test_every_stop_is_seen_on_the_way_to_the_first_code(laptop, pages):
     assert copied == laptop.locator(".cell_input pre").first.inner_text().rstrip()
 
 
-def test_code_is_copied_without_its_prompt(laptop):
+def test_a_command_is_copied_without_prompt_and_output(laptop):
     laptop.evaluate(
-        "document.querySelector('.highlight pre').innerHTML = '<span class=gp>$ </span>mlflow ui'"
+        "document.querySelector('.highlight pre').innerHTML ="
+        " '<span class=gp>$ </span>mlflow ui\\n<span class=go>started</span>'"
     )
     laptop.locator(".copy").first.press("Enter")
     laptop.get_by_text("복사했다").wait_for(state="attached")

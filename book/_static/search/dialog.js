@@ -14,7 +14,7 @@
       <input type="search" role="combobox" aria-label="책에서 찾을 말" aria-autocomplete="list"
         aria-expanded="false" aria-controls="search-results" autocomplete="off" autocapitalize="off"
         spellcheck="false" enterkeyhint="go" placeholder="낱말, 질문, 오류 메시지">
-      <button type="button" class="search-close" aria-label="검색 닫기">Esc</button>
+      <button type="button" class="search-close" aria-label="Esc 검색 닫기">Esc</button>
     </div>
     <div id="search-results" role="listbox" aria-label="찾은 곳"></div>
     <p class="search-status" role="status"></p>

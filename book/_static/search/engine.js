@@ -9,7 +9,8 @@
   const CLOSE = 0.8; // how much more a section counts whose whole heading is in the query,
   const NAMED = 0.7; // and one whose heading says all of the query
   const NAME = 0.3; // the part of an API name in a heading, beside its words
-  const TROUBLE = 0.9; // an error counts less than a recipe that answers as well
+  const PAGE = 1.1; // a page comes before a section that answers as well,
+  const TROUBLE = 0.9; // and an error after a recipe
   // How much a match counts that is not the word itself.
   const LIKE = { verb: 0.85, synonym: 0.8, prefix: 0.7, inside: 0.6, typo: 0.6, piece: 0.8, part: 0.35 };
   const LETTER = 0.3; // the weight of a single Latin letter or digit
@@ -227,8 +228,8 @@
         if (found.own.some((term) => asked.has(term))) close += heading.weights[place];
       });
       const named = sum(units.filter(inHeading), (unit) => unit.weight) / total;
-      const prior = 1 + CLOSE * close ** 2 + NAMED * named;
-      return this.sections[number].error ? TROUBLE * prior : prior;
+      const { anchor, error } = this.sections[number];
+      return (1 + CLOSE * close ** 2 + NAMED * named) * (error ? TROUBLE : anchor ? 1 : PAGE);
     }
 
     /** The words of a heading, each with its share of what the heading says. */

@@ -1,0 +1,145 @@
+"""The frame of a page, and what the extensions make of a text: on a small book of two pages."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from PIL import Image
+
+from tests.conftest import ROOT
+
+FIRST = """# 첫 장
+
+In other words, this sentence is English.
+
+[Search the runs](https://example.com/runs) 로 찾는다. `code in English only` 도 있다.
+
+![점 하나](dot.png)
+
+![선 하나](line.svg)
+"""
+SECOND = """# Second Chapter
+
+:::{admonition} 접힌 글
+:class: dropdown
+안
+:::
+
+::::{grid} 1
+:::{grid-item-card} 카드
+안
+:::
+::::
+
+|  | 값 |
+|---|---|
+| a | 1 |
+
+```console
+$ mlflow server
+```
+"""
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40"><path d="M0 0h9"/></svg>'
+TOC = """format: jb-book
+root: first
+parts: [{caption: Last Part, chapters: [{file: second}]}]
+"""
+
+
+def build(folder: Path) -> None:
+    command = [Path(sys.executable).parent / "jupyter-book", "build", ".", "--warningiserror"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A book with a public repository, built."""
+    folder = tmp_path_factory.mktemp("frame")
+    shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("*.md"))
+    config = (ROOT / "_config.yml").read_text()
+    assert 'url: ""' in config
+    config = config.replace('url: ""', "url: https://github.com/someone/book")
+    (folder / "_config.yml").write_text(config)
+    (folder / "_toc.yml").write_text(TOC)
+    (folder / "first.md").write_text(FIRST)
+    (folder / "second.md").write_text(SECOND)
+    (folder / "line.svg").write_text(SVG)
+    Image.new("RGBA", (30, 20), "red").save(folder / "dot.png")
+    build(folder)
+    return folder
+
+
+@pytest.fixture
+def first(book):
+    return page_of(book, "first")
+
+
+@pytest.fixture
+def second(book):
+    return page_of(book, "second")
+
+
+def page_of(book: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((book / "_build" / "html" / f"{name}.html").read_text(), "html.parser")
+
+
+def test_a_public_repository_brings_its_tools(first):
+    labels = {tool["aria-label"]: tool.get("href", "") for tool in first.select(".tools .tool")}
+    assert labels["저장소"] == "https://github.com/someone/book"
+    assert "/edit/main/first.md" in labels["이 페이지 고치기"]
+    assert "/issues/new" in labels["이 페이지의 문제 알리기"]
+    assert "이 페이지의 원문 내려받기" in labels
+
+
+def test_pictures_become_small_and_have_their_size(first, book):
+    dot, line = first.select("article img")
+    assert (dot["width"], dot["height"], dot["loading"]) == ("30", "20", "lazy")
+    assert (line["width"], line["height"], line["loading"]) == ("120", "40", "lazy")
+    assert dot["src"].endswith(".webp") and dot["alt"] == "점 하나"
+    with Image.open(book / "_build" / "html" / dot["src"]) as picture:
+        assert picture.convert("RGBA").getpixel((5, 5)) == (255, 0, 0, 255)
+    assert not list((book / "_build" / "html" / "_images").glob("*.png"))
+
+
+def test_english_is_marked_and_korean_and_code_are_not(first, second):
+    marked = [element.get_text() for element in first.select("article [lang=en]")]
+    assert marked == ["In other words, this sentence is English.", "Search the runs"]
+    assert [e.get_text() for e in first.select("#book-contents [lang=en]")] == [
+        "Last Part",
+        "Second Chapter",
+    ]
+    assert second.select_one("h1")["lang"] == "en"
+
+
+def test_a_header_cell_without_text_heads_nothing(second):
+    assert [cell.get_text() for cell in second.select("th")] == ["값"]
+
+
+def test_a_page_loads_what_it_uses(first, second):
+    def loaded(page):
+        elements = page.select("script[src], link[rel=stylesheet]")
+        files = [e.get("src") or e.get("href") for e in elements]
+        return {Path(file.partition("?")[0]).name for file in files}
+
+    frame = {"handbook.css", "handbook.js", "pygments.css", "open.js"}
+    assert loaded(first) == frame
+    extra = {"sphinx-design.min.css", "togglebutton.css", "togglebutton.js"}
+    assert loaded(second) == frame | extra
+
+
+def test_the_files_of_the_theme_are_not_published(book):
+    static = book / "_build" / "html" / "_static"
+    assert not (static / "scripts").exists() and not (static / "vendor").exists()
+
+
+def test_an_edit_of_the_style_sheet_reaches_the_pages(book):
+    before = str(page_of(book, "first").head)
+    style = book / "book" / "_static" / "handbook.css"
+    style.write_text(style.read_text() + "/* edited */")
+    build(book)
+    assert "edited" in (book / "_build" / "html" / "_static" / "handbook.css").read_text()
+    assert str(page_of(book, "first").head) != before  # its address has a digest of the content
