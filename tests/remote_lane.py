@@ -41,7 +41,7 @@ def files_of_the_client(folder: Path, client: dict[str, str]) -> dict[str, str]:
 
 def run_chapters(client: dict[str, str], what: list[str]) -> int:
     """Exit code of pytest over `what`, with the variables of a client and nothing of ours."""
-    command = [sys.executable, "-m", "pytest", "--nbmake", "-p", "tests.remote_differences", *what]
+    command = [sys.executable, "-m", "pytest", "--nbmake", *what]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
     with tempfile.TemporaryDirectory() as folder:
         environment = inherited | client | files_of_the_client(Path(folder), client)
