@@ -52,7 +52,7 @@ def test_a_slash_in_a_field_stays_a_character(page):
 
 def test_results_appear_while_typing_with_part_chapter_and_the_hit_marked(page):
     open_search(page)
-    typed(page, "런 삭제")
+    typed(page, "런 지우고 되살리려면")
     first = page.locator(RESULT).first
     assert "런을 지우고 되살리기" in first.inner_text()
     assert first.locator(".search-place").inner_text() == "메인 컨셉 › Run"
