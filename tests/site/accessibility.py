@@ -48,21 +48,28 @@ def obstacles(page) -> list[str]:
 
     Changes the page: most coloured words of code are dissolved.
     """
-    lay_out_everything(page)
-    page.evaluate(_THIN_CODE)
-    page.add_script_tag(path=_AXE)
+    _bring_axe(page)
     others = {rule: {"enabled": False} for rule in _COLOUR_RULES}
     return page.evaluate(_RUN, {"runOnly": _RULES, "rules": others})
 
 
 def pale_text(page, scheme: str) -> list[str]:
-    """What axe-core finds against the colours of a scheme, after `obstacles`.
+    """What axe-core finds against the colours of a scheme.
 
-    Changes the page: one element of each kind is left.
+    Changes the page: one element of each kind is left, so that `obstacles` finds little afterwards.
     """
+    _bring_axe(page)
     page.emulate_media(color_scheme=scheme)
     page.evaluate(_THIN)
     return page.evaluate(_RUN, {"runOnly": {"type": "rule", "values": _COLOUR_RULES}})
+
+
+def _bring_axe(page) -> None:
+    """Load axe-core into the page, unless it is there already."""
+    if page.evaluate("typeof axe") == "undefined":
+        lay_out_everything(page)
+        page.evaluate(_THIN_CODE)
+        page.add_script_tag(path=_AXE)
 
 
 def unmarked_english(body: BeautifulSoup) -> list[str]:
