@@ -35,8 +35,11 @@ site: $(READY)
 
 test: book ## everything: chapters, site, then the tests of env/, structure and pages
 	@echo "== tests"
-	env -u MLFLOW_TRACKING_URI $(BIN)/pytest -n auto --dist loadgroup tests
-	@$(MAKE) --no-print-directory test-remote
+	env -u MLFLOW_TRACKING_URI $(BIN)/pytest -n auto --dist loadgroup tests --ignore tests/server/test_compose.py
+
+test-containers: $(READY) ## env/server/compose.yaml brought up with podman (Debian, Ubuntu, as root)
+	@echo "== containers"
+	$(BIN)/pytest tests/server/test_compose.py
 
 test-remote: $(READY) ## the chapters again, as a client of the server that env/server deploys
 	@echo "== remote lane"

@@ -15,7 +15,7 @@ from mlflow_lab import ports
 from tests.conftest import ROOT
 from tests.server.engine import Engine
 
-HEALTHY_WITHIN = 240  # seconds
+HEALTHY_WITHIN = 480  # seconds
 MAKE_CERTIFICATE = (
     *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
     *("-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
