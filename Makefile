@@ -5,7 +5,7 @@ PYTHON ?= $(shell env/setup/find-python.sh)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup book test test-remote chapters site lab server bench lock screenshots clean
+.PHONY: help setup book test test-remote test-containers chapters site lab server bench lock screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
