@@ -33,7 +33,7 @@ site: $(READY)
 	$(BIN)/jupyter-book build . --warningiserror --keep-going --quiet
 	@echo "The book: _build/html/index.html"
 
-test: book ## everything: chapters, site, then the tests of env/, structure and pages
+test: book ## chapters, site, then the tests of env/, structure and pages
 	@echo "== tests"
 	env -u MLFLOW_TRACKING_URI $(BIN)/pytest -n auto --dist loadgroup tests --ignore tests/server/test_compose.py
 

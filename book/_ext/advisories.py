@@ -25,7 +25,7 @@ def affected(data: dict) -> list[str]:
     lines = ["| 권고 | 무엇을 할 수 있고, 누구의 문제인가 | 고친 버전 | `env/server` 뒤에서 |"]
     lines.append("|---|---|---|---|")
     for record in data["affected"]:
-        state = BEHIND[record["behind"]] + ("" if record.get("shown") else " (시험 없음)")
+        state = BEHIND[record["behind"]] + ("" if record.get("shown") else " (테스트 없음)")
         cells = (
             _name(record),
             "<br>".join(

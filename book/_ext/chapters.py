@@ -9,6 +9,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+# The headings that every chapter has: above its errors, and above its links.
 ERRORS = "자주 만나는 오류"
 SEE_ALSO = "함께 보기"
 

@@ -8,12 +8,11 @@ its code, only the words are kept.
 import re
 from dataclasses import dataclass, field
 
+from chapters import ERRORS, SEE_ALSO
 from docutils import nodes
 
 TEXT_LIMIT = 120  # characters of prose that are kept as text
 MESSAGE_LIMIT = 160  # characters of each error message
-ERRORS = "자주 만나는 오류"  # the heading above the errors of a chapter
-LINK_LISTS = {"함께 보기"}  # what these sections name has a section of its own
 
 _WORD = re.compile(r"--[a-z][a-z0-9-]+|[A-Za-z_][A-Za-z0-9_]*|\d[\d.,]*\d|[가-힣]+|\d")
 _NAMES = re.compile(
@@ -58,7 +57,7 @@ def sections_of(doctree: nodes.document, labels: set[str], text: bool = True) ->
     found = []
     for node in doctree.findall(nodes.section):
         heading = _heading(node)
-        if heading in LINK_LISTS:
+        if heading == SEE_ALSO:  # what it names has a section of its own
             continue
         anchor = next((name for name in node["ids"] if name in labels), node["ids"][0])
         inside = isinstance(node.parent, nodes.section)

@@ -10,11 +10,11 @@ import tokenize
 from pathlib import Path
 
 import nbformat
+from chapters import SEE_ALSO
 from IPython.core.inputtransformer2 import TransformerManager
 
 from tests.chapters.arrivals import PARTS
 
-SEE_ALSO = "함께 보기"
 LONGEST_CELL = 15  # lines that are not blank
 
 SETUP_CELL = """\

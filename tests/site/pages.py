@@ -4,11 +4,9 @@ import re
 from pathlib import Path
 
 from bs4 import BeautifulSoup
+from chapters import ERRORS, SEE_ALSO
 
 from tests.site.accessibility import unmarked_english
-
-_ERRORS = "자주 만나는 오류"
-_SEE_ALSO = "함께 보기"
 
 
 def article(page: Path) -> BeautifulSoup:
@@ -46,10 +44,10 @@ def problems_of_a_chapter(page: Path) -> list[str]:
     if title.find_next(["p", "h2"]).name != "p":
         problems.append("no sentence under the title says what the page is for")
     headings = [heading.get_text().rstrip("#").strip() for heading in body.find_all("h2")]
-    if _ERRORS not in headings:
-        problems.append(f"no section '{_ERRORS}'")
-    if not headings or headings[-1] != _SEE_ALSO:
-        problems.append(f"the last section is not '{_SEE_ALSO}'")
+    if ERRORS not in headings:
+        problems.append(f"no section '{ERRORS}'")
+    if not headings or headings[-1] != SEE_ALSO:
+        problems.append(f"the last section is not '{SEE_ALSO}'")
     if not body.select(".cell_output"):
         problems.append("no output on the page")
     return problems
