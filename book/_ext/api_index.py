@@ -22,11 +22,12 @@ _KINDS = (
     ("option", "server-options", "서버 옵션: mlflow server", ""),
     ("env", "environment-variables", "환경 변수", ""),
     ("rest", "rest-paths", "REST 경로", ""),
+    ("scheme", "artifact-schemes", "아티팩트 URI", ""),
     ("table", "sql-tables", "SQL 테이블", ""),
     ("auth_table", "auth-tables", "SQL 테이블: basic-auth의 데이터베이스", ""),
 )
 _PREFIX = {kind: prefix for kind, _, _, prefix in _KINDS}
-_ANCHOR = {"option": "server", "table": "table-", "auth_table": "auth-table-"}
+_ANCHOR = {"option": "server", "scheme": "scheme-", "table": "table-", "auth_table": "auth-table-"}
 
 
 def anchor(kind: str, name: str) -> str:

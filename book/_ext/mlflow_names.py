@@ -32,7 +32,7 @@ def installed_version() -> str:
 
 
 def inventory() -> Inventory:
-    """The names by kind: fluent, client, cli, option, env, rest, table, auth_table.
+    """The names by kind: fluent, client, cli, option, env, rest, scheme, table, auth_table.
 
     Imports MLflow with its server (2 s).
     """
@@ -45,6 +45,7 @@ def inventory() -> Inventory:
         "option": _server_options(docs),
         "env": _variables(docs),
         "rest": _rest_paths(docs, source),
+        "scheme": _artifact_schemes(source),
         **_tables(source),
     }
 
@@ -145,6 +146,18 @@ def _described_calls() -> dict[str, str]:
 def _shape(path: str) -> str:
     """A path without the names of its parameters, which Flask and protobuf write differently."""
     return "/".join("{}" if part.startswith(("<", "{")) else part for part in path.split("/"))
+
+
+def _artifact_schemes(source: str) -> list[Name]:
+    """How an artifact URI may begin; a path without a scheme is no name."""
+    from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
+
+    registered = _artifact_repository_registry._registry
+    return [
+        Name(f"{scheme}:/", _source_of(repository, source), repository.__name__)
+        for scheme, repository in sorted(registered.items())
+        if scheme
+    ]
 
 
 def _tables(source: str) -> Inventory:

@@ -1,4 +1,4 @@
-"""Finds MLflow's commands, options, variables, REST paths and tables in text that is executed."""
+"""Finds MLflow's commands, options, variables, paths, tables and URIs in text that is executed."""
 
 import re
 from collections.abc import Iterator
@@ -37,6 +37,9 @@ class Patterns:
             for kind in ("table", "auth_table")
             for entry in names[kind]
         }
+        # An address with http:// is that of a server nearly always.
+        schemes = [entry.name for entry in names["scheme"] if not entry.name.startswith("http")]
+        self._scheme = re.compile(rf"(?<![\w+.-])({'|'.join(map(re.escape, schemes))})")
         self._paths = [(_path_pattern(entry.name), entry.name) for entry in names["rest"]]
 
     def in_shell(self, script: str) -> Iterator[tuple[str, str, int, int]]:
@@ -51,6 +54,7 @@ class Patterns:
                     yield *self.variables[word[0]], start, start + len(word[0])
         yield from self.in_paths(script)
         yield from self.in_sql(script)
+        yield from self.in_uris(script)
 
     def in_commands(self, line: str) -> Iterator[tuple[str, str, int, int]]:
         """Commands of the MLflow CLI, with the options of `mlflow server`."""
@@ -83,6 +87,11 @@ class Patterns:
             for found in _TABLE.finditer(text):
                 if found[1] in self.tables:
                     yield *self.tables[found[1]], found.start(1), found.end(1)
+
+    def in_uris(self, text: str) -> Iterator[tuple[str, str, int, int]]:
+        """Schemes of artifact URIs."""
+        for found in self._scheme.finditer(text):
+            yield "scheme", found[1], found.start(1), found.end(1)
 
     def queries_any_table(self, text: str) -> bool:
         """Whether the text is SQL on a table whose name comes from elsewhere."""

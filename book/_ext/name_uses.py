@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from chapters import Chapter, Section
 from IPython.core.inputtransformer2 import TransformerManager
@@ -254,8 +255,9 @@ class _PythonReader(ast.NodeVisitor):
         elif _SCRIPT.search(text):
             self._read_script(text)
         else:
-            found = [*self.patterns.in_paths(text), *self.patterns.in_sql(text)]
-            for kind, name, *_ in found:
+            patterns = self.patterns
+            found = (patterns.in_paths(text), patterns.in_sql(text), patterns.in_uris(text))
+            for kind, name, *_ in chain(*found):
                 self._use(kind, name)
 
     def _read_script(self, text: str):

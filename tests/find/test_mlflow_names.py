@@ -55,6 +55,16 @@ def test_variables_are_the_public_ones(names):
     assert set(listed(names, "env")) == public
 
 
+def test_schemes_are_those_that_mlflow_says_it_knows(names):
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    with pytest.raises(MlflowException) as error:
+        get_artifact_repository("unknown://a/b")
+    said = re.findall(r"'([\w-]+)'", str(error.value).partition("schemes are:")[2])
+    assert set(listed(names, "scheme")) == {f"{scheme}:/" for scheme in said}
+
+
 def test_paths_and_tables_are_those_of_the_server(names):
     paths = {path for path, _, _ in get_endpoints() if path.startswith("/api/")}
     assert set(listed(names, "rest")) == paths

@@ -56,6 +56,8 @@ def uses(names, *cells) -> set[str]:
          {"rest /api/3.0/mlflow/traces/<trace_id>/tags"}),
         (["pd.read_sql('SELECT * FROM runs r JOIN latest_metrics m USING (run_uuid)', db)"],
          {"table runs", "table latest_metrics"}),
+        (["mlflow.artifacts.load_text(f'runs:/{i}/a.txt')", "!mlflow artifacts download -u s3://b/a"],
+         {"scheme runs:/", "scheme s3:/", "cli mlflow artifacts download"}),
         (["%%bash\npsql -c 'select count(*) from experiments'"], {"table experiments"}),
     ],
 )  # fmt: skip
@@ -78,6 +80,7 @@ def test_a_use_is_found(names, cells, expected):
         "['uvicorn', '--workers', '2']",
         "'the best model from runs of today'",
         "requests.get(f'{uri}/api/2.0/mlflow/runs/get-all')",
+        "print('https://host/a', 'profiles:/a')",
         "%%html\n<p>mlflow.log_param</p>",
     ],
 )
