@@ -6,6 +6,7 @@
 # PORTS="5000 5001": a replica each. PYTHON=python3.12: which one. With DESTDIR=folder the files are
 # laid there, and nothing on this machine is changed.
 set -euo pipefail
+umask 022
 host=${1:?name by which clients reach the server}
 here=$(cd "$(dirname "$0")" && pwd)
 root=${DESTDIR:-}
