@@ -40,7 +40,7 @@ class Deployment:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
         # Without those of a stack that was deployed from this very folder.
-        own = shutil.ignore_patterns(".env", "tls")
+        own = shutil.ignore_patterns(".env", "tls", "ca")
         shutil.copytree(ROOT / "env" / "server", folder / "env" / "server", ignore=own)
         shutil.copy(ROOT / "requirements.txt", folder)
         self.folder = folder / "env" / "server"

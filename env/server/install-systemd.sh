@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Installs the server on Rocky Linux 9 or Ubuntu 24.04: MLflow with systemd, PostgreSQL, nginx.
+#   sudo ./install-systemd.sh mlflow.example.com
+# Starts no replica: the keys of the S3-compatible store have to be filled in first. May be run
+# again, also for an upgrade: settings, certificate and data stay, all else is laid anew.
+# PORTS="5000 5001": a replica each. PYTHON=python3.12: which one. With DESTDIR=folder the files are
+# laid there, and nothing on this machine is changed.
+set -euo pipefail
+umask 022
+host=${1:?name by which clients reach the server}
+here=$(cd "$(dirname "$0")" && pwd)
+root=${DESTDIR:-}
+read -ra ports <<<"${PORTS:-5000 5001}"
+
+packages() {
+  if command -v dnf >/dev/null; then
+    dnf module enable --assumeyes postgresql:16
+    dnf install --assumeyes python3.11 nginx openssl postgresql-server policycoreutils-python-utils
+  else
+    apt-get update
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes python3-venv nginx openssl postgresql
+    rm -f /etc/nginx/sites-enabled/default
+  fi
+}
+
+user() {
+  getent passwd mlflow >/dev/null || useradd --system --user-group --home-dir /opt/mlflow \
+    --no-create-home --shell /usr/sbin/nologin mlflow
+}
+
+environment() {
+  local venv=$root/opt/mlflow/venv lock=$root/opt/mlflow/constraints.txt python
+  python=${PYTHON:-$(command -v python3.11 || command -v python3.12 || command -v python3.13)} ||
+    { echo "Python 3.11, 3.12 or 3.13 is needed" >&2 && exit 1; }
+  grep -v '^-e ' "$here/../../requirements.txt" >"$lock"
+  if command -v uv >/dev/null; then
+    uv venv --quiet --allow-existing --python "$python" "$venv"
+    uv pip install --quiet --python "$venv" --compile-bytecode \
+      --constraint "$lock" --requirement "$here/packages.txt"
+  else
+    "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --constraint "$lock" --requirement "$here/packages.txt"
+  fi
+}
+
+files() {
+  install -d -m 755 "$root/opt/mlflow/server" "$root/etc/systemd/system" "$root/etc/nginx/conf.d" \
+    "$root/etc/systemd/journald.conf.d"
+  install -d -m 700 "$root/etc/mlflow"
+  install -m 644 "$here"/{start.sh,prepare.py,authentication.py,ready.py} "$root/opt/mlflow/server"
+  install -m 644 "$here/mlflow@.service" "$root/etc/systemd/system"
+  install -m 644 "$here/journald.conf" "$root/etc/systemd/journald.conf.d/mlflow.conf"
+  # nginx.conf names its replicas mlflow-1 and mlflow-2: here they are ports of this machine.
+  local line port
+  while IFS= read -r line; do
+    case $line in
+      "    server mlflow-1:5000"*) for port in "${ports[@]}"; do
+        echo "${line/mlflow-1:5000/127.0.0.1:$port}"
+      done ;;
+      "    server mlflow-"*) ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done <"$here/nginx.conf" >"$root/etc/nginx/conf.d/mlflow.conf"
+}
+
+settings() {
+  local file=$root/etc/mlflow/mlflow.env password
+  [ ! -e "$file" ] || return 0
+  password=$(openssl rand -hex 24)
+  POSTGRES_PASSWORD=$password \
+    MLFLOW_BACKEND_STORE_URI=${MLFLOW_BACKEND_STORE_URI:-postgresql://mlflow:$password@127.0.0.1:5432/mlflow} \
+    AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-} AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY:-} \
+    sh "$here/new-env.sh" "$file" "$host"
+}
+
+certificate() {
+  [ -e "$root/etc/nginx/tls/mlflow.crt" ] ||
+    sh "$here/new-certificate.sh" "$root/etc/mlflow/ca" "$root/etc/nginx/tls" "$host" >/dev/null
+}
+
+database() {
+  if command -v postgresql-setup >/dev/null; then # Rocky; Ubuntu has done this by itself
+    [ -e /var/lib/pgsql/data/PG_VERSION ] || PGSETUP_INITDB_OPTIONS="--encoding=UTF8" postgresql-setup --initdb
+    # `ident` asks the client's machine who its user is; MLflow has a password.
+    sed -i -E 's/^(host.*[[:space:]])ident$/\1scram-sha-256/' /var/lib/pgsql/data/pg_hba.conf
+  fi
+  systemctl enable --now postgresql
+  systemctl reload postgresql
+  POSTGRES_PASSWORD=$(sed -n 's/^POSTGRES_PASSWORD=//p' /etc/mlflow/mlflow.env)
+  export POSTGRES_PASSWORD
+  runuser -u postgres -- psql --quiet <"$here/database.sql"
+}
+
+security() {
+  if command -v setsebool >/dev/null && selinuxenabled; then
+    setsebool -P httpd_can_network_connect on # nginx to the replicas
+    restorecon -R /opt/mlflow /etc/mlflow /etc/nginx
+  fi
+  if command -v firewall-cmd >/dev/null && firewall-cmd --state >/dev/null 2>&1; then
+    firewall-cmd --permanent --add-service=http --add-service=https
+    firewall-cmd --reload
+  elif command -v ufw >/dev/null; then
+    ufw allow 80,443/tcp # takes effect where ufw is enabled
+  fi
+}
+
+if [ -z "$root" ]; then
+  packages
+  user
+fi
+files
+environment
+settings
+certificate
+if [ -z "$root" ]; then
+  database
+  security
+  systemctl daemon-reload
+  systemctl restart systemd-journald
+  nginx -t
+fi
+cat <<END
+Installed. Now fill in MLFLOW_S3_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in
+/etc/mlflow/mlflow.env, give clients /etc/mlflow/ca/ca.crt, then:
+  systemctl enable --now ${ports[*]/#/mlflow@} nginx
+END
