@@ -16,6 +16,7 @@ or temporary file behind, also when the Python process that started it is killed
 from .errors import ComponentMissing, LabError, PortInUse, StartFailed
 from .nginx import Nginx
 from .postgresql import PostgreSQL
+from .prometheus import Prometheus
 from .seaweedfs import SeaweedFS
 from .team_server import TeamServer
 from .tracking_server import TrackingServer
@@ -26,6 +27,7 @@ __all__ = [
     "Nginx",
     "PortInUse",
     "PostgreSQL",
+    "Prometheus",
     "SeaweedFS",
     "StartFailed",
     "TeamServer",

