@@ -14,6 +14,7 @@ or temporary file behind, also when the Python process that started it is killed
 """
 
 from .errors import ComponentMissing, LabError, PortInUse, StartFailed
+from .mariadb import MariaDB
 from .nginx import Nginx
 from .postgresql import PostgreSQL
 from .prometheus import Prometheus
@@ -24,6 +25,7 @@ from .tracking_server import TrackingServer
 __all__ = [
     "ComponentMissing",
     "LabError",
+    "MariaDB",
     "Nginx",
     "PortInUse",
     "PostgreSQL",

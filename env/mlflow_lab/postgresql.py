@@ -15,8 +15,8 @@ from signal import SIGINT
 from urllib.parse import quote
 
 from .component import Component, Launch
-from .errors import LabError
 from .programs import FROM_LOCK, Command, find, missing
+from .users import can_use, instead_of_root, require_entry
 
 SUPERUSER = "postgres"
 NAME = "mlflow"  # of the role and of its database
@@ -84,15 +84,10 @@ class PostgreSQL(Component):
         return {**super()._environment(), "LC_ALL": "C"}
 
     def _plan(self) -> Launch:
-        user = _user_for_root() if os.getuid() == 0 else None
+        user = instead_of_root(USER_FOR_ROOT, self.title) if os.getuid() == 0 else None
         binaries, copies = _binaries(user)
         if user and not self._temporary:
-            existing = next(p for p in (self.folder, *self.folder.parents) if p.exists())
-            if not _can_use(user, existing):
-                raise LabError(
-                    f"PostgreSQL does not run as root, and the user {user.pw_name} cannot enter "
-                    f"the folder {self.folder.name!r}: use one outside of private folders."
-                )
+            require_entry(user, self.folder, self.title)
         new = not (self.folder / "data" / "PG_VERSION").exists()
         if new:
             self._password = secrets.token_hex(16)
@@ -118,7 +113,7 @@ class PostgreSQL(Component):
 
     def _temporary_root(self) -> Path:
         root = Path(tempfile.gettempdir()).absolute()
-        if os.getuid() == 0 and not _can_use(_user_for_root(), root):
+        if os.getuid() == 0 and not can_use(instead_of_root(USER_FOR_ROOT, self.title), root):
             return Path("/tmp")
         return root
 
@@ -165,28 +160,12 @@ class PostgreSQL(Component):
                 return cursor.fetchall() if cursor.description else []
 
 
-def _user_for_root() -> pwd.struct_passwd:
-    for name in USER_FOR_ROOT:
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise LabError("PostgreSQL does not run as root, and there is no user to run it as.")
-
-
-def _can_use(user: pwd.struct_passwd, path: str | Path) -> bool:
-    """Whether this user may run the program, or enter the folder."""
-    test = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
-    identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    return subprocess.run(test, cwd="/", check=False, **identity).returncode == 0
-
-
 def _binaries(user: pwd.struct_passwd | None) -> tuple[str, dict[str, str]]:
     """Folder with `initdb` and `postgres`, and what to copy first so that the user reaches it."""
     wheel = _wheel()
     candidates = [*([f"{wheel}/pginstall/bin"] if wheel else []), *_system_folders()]
     for folder in candidates:
-        if user is None or _can_use(user, f"{folder}/initdb"):
+        if user is None or can_use(user, f"{folder}/initdb"):
             return folder, {}
     if wheel:
         # A virtual environment below /root, say. Libraries may be in a folder beside the package.

@@ -17,6 +17,7 @@ import pytest
 from mlflow_lab import (
     ComponentMissing,
     LabError,
+    MariaDB,
     Nginx,
     PortInUse,
     PostgreSQL,
@@ -24,6 +25,7 @@ from mlflow_lab import (
     SeaweedFS,
     StartFailed,
     TrackingServer,
+    mariadb,
     postgresql,
     programs,
 )
@@ -42,7 +44,7 @@ def prometheus(**arguments) -> Prometheus:
 
 
 CHEAP = {"postgresql": PostgreSQL, "nginx": nginx, "prometheus": prometheus}
-KINDS = {**CHEAP, "seaweedfs": SeaweedFS}
+KINDS = {**CHEAP, "mariadb": MariaDB, "seaweedfs": SeaweedFS}
 
 
 def each(kinds: dict):
@@ -69,7 +71,7 @@ def test_the_printed_commands_name_no_path_and_no_secret(kind, capfd):
     with kind() as component:
         printed = capfd.readouterr().out
         secrets = component._secrets()
-        assert component.command[0] in ("postgres", "weed", "nginx", "prometheus")
+        assert component.command[0] in ("postgres", "mariadbd", "weed", "nginx", "prometheus")
         assert Path(component.command[0]).name == component.command[0]
     assert re.search(rf"^\$ (\w+='\*\*\*' )*{component.command[0]} ", printed, re.MULTILINE)
     assert not re.search(r"(^|[\s='])/\w", printed)
@@ -152,18 +154,20 @@ def test_a_port_of_ours_that_is_taken_in_the_meantime_is_replaced(monkeypatch):
         (TrackingServer, "MLflow is not installed: run `pip install -r requirements.txt`."),
         (SeaweedFS, "SeaweedFS is not installed: run `pip install -r requirements.txt`."),
         (PostgreSQL, "PostgreSQL is not installed: run `pip install -r requirements.txt`."),
+        (MariaDB, f"MariaDB is not installed: run `{programs.system_install('mariadb-server')}`."),
         (nginx, f"nginx is not installed: run `{programs.system_install('nginx')}`."),
         (
             prometheus,
             f"Prometheus is not installed: run `{programs.system_install('prometheus')}`.",
         ),
     ],
-    ids=["server", "seaweedfs", "postgresql", "nginx", "prometheus"],
+    ids=["server", "seaweedfs", "postgresql", "mariadb", "nginx", "prometheus"],
 )
 def test_a_component_that_is_not_installed_names_the_command(kind, install, monkeypatch, capfd):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     monkeypatch.setattr(programs, "EXTRA_FOLDERS", ())
+    monkeypatch.setattr(mariadb, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(postgresql, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(postgresql, "_wheel", lambda: None)
     with pytest.raises(ComponentMissing) as error:
