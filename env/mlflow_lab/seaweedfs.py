@@ -24,6 +24,8 @@ class SeaweedFS(Component):
 
     Args:
         bucket: created at start.
+        iam: whether users, keys and policies can be made through the IAM API, which answers on
+            `endpoint_url` too. They are kept with the data.
 
     Attributes:
         endpoint_url: of the S3 API.
@@ -39,6 +41,7 @@ class SeaweedFS(Component):
         self,
         bucket: str = "mlflow",
         *,
+        iam: bool = False,
         port: int | None = None,
         folder: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -49,6 +52,7 @@ class SeaweedFS(Component):
             port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
         )
         self.bucket = bucket
+        self.iam = iam
         self.access_key = ""
         self.secret_key = ""
         self._last_port = 0  # of all, the one that is opened last
@@ -90,6 +94,7 @@ class SeaweedFS(Component):
             *(f"-{service}.port={port}" for service, port in chosen.items()),
             *("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"),
             "-master.telemetry=false",
+            *(("-s3.iam.readOnly=false",) if self.iam else ()),
         )
         sockets = [f"/tmp/seaweedfs-{s}-grpc-{port + GRPC}.sock" for s, port in chosen.items()]
         sockets += [f"/tmp/seaweedfs-{s}-{chosen[s]}.sock" for s in ("s3", "filer")]

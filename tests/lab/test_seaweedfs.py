@@ -19,10 +19,13 @@ def store():
         yield component
 
 
-def client(store, **other):
+def client(store, *, service_name="s3", **other):
     keys = {"aws_access_key_id": store.access_key, "aws_secret_access_key": store.secret_key}
     return boto3.client(
-        "s3", endpoint_url=store.endpoint_url, region_name="us-east-1", **{**keys, **other}
+        service_name,
+        endpoint_url=store.endpoint_url,
+        region_name="us-east-1",
+        **{**keys, **other},
     )
 
 
@@ -102,3 +105,26 @@ def test_it_listens_on_this_machine_only_and_leaves_no_socket_in_tmp():
         assert len(mine.ports) == 10
         assert sockets
     assert not {s for p in mine.ports for s in glob.glob(f"/tmp/seaweedfs-*-{p}.sock")}
+
+
+def test_iam_makes_users_whose_policy_is_enforced_and_kept(open_folder):
+    policy = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Action": "s3:PutObject", "Resource": "arn:aws:s3:::mlflow/team/*"}]}"""
+    with SeaweedFS(iam=True, folder=open_folder, quiet=True) as first:
+        iam = client(first, service_name="iam")
+        iam.create_user(UserName="mlflow")
+        iam.put_user_policy(UserName="mlflow", PolicyName="team", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="mlflow")["AccessKey"]
+    with SeaweedFS(iam=True, folder=open_folder, quiet=True) as second:
+        keys = {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+        }
+        client(second, **keys).put_object(Bucket="mlflow", Key="team/a", Body=b"")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client(second, **keys).put_object(Bucket="mlflow", Key="b", Body=b"")
+
+
+def test_without_iam_nobody_makes_users(store):
+    with pytest.raises(ClientError):
+        client(store, service_name="iam").create_user(UserName="mlflow")
