@@ -99,6 +99,11 @@ def test_without_the_wheel_it_uses_the_systems_programs(monkeypatch):
         assert query(database.uri, "SELECT 1") == 1
 
 
+def test_the_systems_programs_can_be_asked_for():
+    with PostgreSQL(system=True, quiet=True) as database:
+        assert query(database.uri, "SHOW ssl_library") == "OpenSSL"  # the wheel's has none
+
+
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="about what happens to root")
 
 
