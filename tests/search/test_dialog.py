@@ -52,7 +52,7 @@ def test_a_slash_in_a_field_stays_a_character(page):
 
 def test_results_appear_while_typing_with_part_chapter_and_the_hit_marked(page):
     open_search(page)
-    typed(page, "런 지우고 되살리려면")
+    typed(page, "런 지우고 되살리려면 restore_run")
     first = page.locator(RESULT).first
     assert "런을 지우고 되살리기" in first.inner_text()
     assert first.locator(".search-place").inner_text() == "메인 컨셉 › Run"
@@ -69,7 +69,7 @@ def test_results_appear_while_typing_with_part_chapter_and_the_hit_marked(page):
 
 def test_arrows_choose_and_enter_opens_the_section(page):
     open_search(page)
-    typed(page, "run 삭제 복구")
+    typed(page, "delete_run restore_run")
     first = selected(page)
     page.keyboard.press("ArrowDown")
     second = selected(page)

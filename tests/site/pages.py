@@ -32,7 +32,7 @@ def problems_of_a_page(page: Path) -> list[str]:
             problems.append(f"an image of unknown size, or not lazy: {image.get('src')}")
         if image.get("src", "").endswith(".png"):
             problems.append(f"a PNG, not a WebP: {image['src']}")
-    for text in body.find_all(string=re.compile(r"\x1b\[|\[\d+;?\d*m")):
+    for text in body.find_all(string=re.compile(r"\x1b\[|\[\d+;?\d*m(?!\])")):
         problems.append(f"ANSI codes: {text.strip()[:60]}")
     return problems + unmarked_english(soup.html)
 

@@ -50,6 +50,7 @@
     open();
   });
 
-  if (document.querySelector("[data-search-now]"))
-    open(new URLSearchParams(location.search).get("q") ?? "");
+  // Without a query the page of the search waits: the index is as large as several pages.
+  const query = new URLSearchParams(location.search).get("q");
+  if (query && document.querySelector("[data-search-now]")) open(query);
 })();
