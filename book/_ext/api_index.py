@@ -12,7 +12,7 @@ from find_lists import document_link, filter_field, heading_link
 from mlflow_names import Name
 from sphinx.util.docutils import SphinxDirective
 
-SHOWN = 3  # recipes a line names; the others are counted by chapter
+SHOWN = 1  # recipe a line names, the nearest; the others are counted by chapter
 
 # Kind, anchor of the section, its heading, what stands before a name in the list.
 _KINDS = (
