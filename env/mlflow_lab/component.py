@@ -192,6 +192,28 @@ class Component:
         text = self._kept_log if self._process is None else self._log()
         return self._tidy("\n".join(text.splitlines()[-lines:]))
 
+    def logged(self, pattern: str, within: float = 10.0) -> str:
+        """Newest match of `pattern` in what was logged since the last start; waits for one.
+
+        A server answers first and logs afterwards, so what a request caused may not be there yet.
+
+        Args:
+            pattern: regular expression, searched for in the same text as `log_tail` gives.
+            within: seconds to wait; no wait once it does not run.
+
+        Raises:
+            LabError: nothing matched; with the last lines logged.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            waits = self.running and time.monotonic() < deadline
+            text = self.log_tail(sys.maxsize)
+            if matches := list(re.finditer(pattern, text)):
+                return matches[-1][0]
+            if not waits:
+                raise LabError(f"{self.title} logged no {pattern!r}:\n{self.log_tail()}")
+            time.sleep(POLL)
+
     def _require_started(self) -> None:
         if self._launch is None:
             raise LabError(f"{self.title} was not started yet.")

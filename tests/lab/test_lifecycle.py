@@ -1,5 +1,6 @@
 """Starting and stopping: the same for every component, whatever happens to the caller."""
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 from mlflow_lab import (
     ComponentMissing,
@@ -120,6 +123,22 @@ def test_the_log_can_be_read_after_stop():
     with PostgreSQL(quiet=True) as database:
         assert len(database.log_tail(lines=2).splitlines()) == 2
     assert "database system is ready to accept connections" in database.log_tail()
+
+
+def test_a_line_that_is_logged_late_is_waited_for():
+    with PostgreSQL(quiet=True) as database:
+        with psycopg2.connect(database.uri) as connection, connection.cursor() as cursor:
+            late = threading.Timer(0.3, ask_for_a_missing_table, [cursor])
+            late.start()
+            assert database.logged('relation "no.*" does not exist') in database.log_tail()
+            late.join()
+        with pytest.raises(LabError, match=r"(?s)logged no 'never said':\n.*STATEMENT:"):
+            database.logged("never said", within=0.2)
+
+
+def ask_for_a_missing_table(cursor) -> None:
+    with contextlib.suppress(psycopg2.errors.UndefinedTable):
+        cursor.execute("TABLE nowhere")
 
 
 def test_what_needs_a_started_component_says_so():
