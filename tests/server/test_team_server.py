@@ -94,6 +94,16 @@ def test_a_file_larger_than_any_other_body_arrives_in_the_store(team, user):
     }
 
 
+@pytest.mark.parametrize(("size", "status"), [(5 * MEGABYTE, 200), (40 * MEGABYTE, 413)])
+def test_a_file_of_unknown_length_is_stored_whole_or_refused(user, size, status):
+    data = os.urandom(size)
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{user.new_experiment()}/stream.bin"
+    chunks = (data[at : at + 65536] for at in range(0, size, 65536))
+    assert user("PUT", path, data=chunks).status_code == status
+    stored = user("GET", path)
+    assert stored.content == data if status == 200 else stored.status_code == 500
+
+
 def test_any_other_body_has_its_limit(user):
     answer = user("POST", f"{API}/runs/log-batch", data=b"x" * 34 * MEGABYTE)
     assert answer.status_code == 413
