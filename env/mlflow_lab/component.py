@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypedDict
 
 from . import ports
 from .errors import LabError, StartFailed
@@ -48,6 +48,16 @@ class Launch:
     directories: list[str] = field(default_factory=list)
     user: tuple[int, int] | None = None
     leftovers: list[str] = field(default_factory=list)
+
+
+class Options(TypedDict, total=False):
+    """What every component takes; see `Component`."""
+
+    port: int | None
+    folder: str | os.PathLike[str] | None
+    environment: Mapping[str, str] | None
+    quiet: bool
+    timeout: float
 
 
 class Component:

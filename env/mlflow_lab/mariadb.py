@@ -1,11 +1,11 @@
 """MariaDB."""
 
-import os
 import pwd
-from collections.abc import Mapping
 from contextlib import closing
 from signal import SIGKILL, SIGTERM
+from typing import Unpack
 
+from .component import Options
 from .database import NAME, Database
 from .programs import Command, find, missing, system_install
 
@@ -38,18 +38,12 @@ class MariaDB(Database):
     def __init__(
         self,
         *options: str,
-        port: int | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        environment: Mapping[str, str] | None = None,
-        quiet: bool = False,
-        timeout: float = 60.0,
+        **component: Unpack[Options],
     ) -> None:
-        super().__init__(
-            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
-        )
+        super().__init__(**component)
         self.options = options
         # An orderly shutdown is about data that is thrown away here.
-        self.stop_signal = SIGKILL if folder is None else SIGTERM
+        self.stop_signal = SIGKILL if self._temporary else SIGTERM
 
     def create_database(self, name: str) -> str:
         """Creates another database of the role `mlflow`; returns its SQLAlchemy URI."""

@@ -6,11 +6,12 @@ import os
 import pwd
 import re
 import subprocess
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from signal import SIGINT
+from typing import Unpack
 
+from .component import Options
 from .database import NAME, Database
 from .programs import FROM_LOCK, Command, find, missing, system_install
 from .users import can_use
@@ -45,16 +46,10 @@ class PostgreSQL(Database):
     def __init__(
         self,
         *,
-        port: int | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        environment: Mapping[str, str] | None = None,
-        quiet: bool = False,
-        timeout: float = 60.0,
         system: bool = False,
+        **component: Unpack[Options],
     ) -> None:
-        super().__init__(
-            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
-        )
+        super().__init__(**component)
         self._system = system
 
     def create_database(self, name: str) -> str:

@@ -1,11 +1,11 @@
 """Prometheus."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack
 
 from . import http_probe
-from .component import Component, Launch
+from .component import Component, Launch, Options
 from .programs import Command, require, system_install
 
 CONFIGURATION = "prometheus.yml"
@@ -42,15 +42,9 @@ class Prometheus(Component):
         configuration: str | Path,
         *,
         files: Mapping[str, str] | None = None,
-        port: int | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        environment: Mapping[str, str] | None = None,
-        quiet: bool = False,
-        timeout: float = 60.0,
+        **component: Unpack[Options],
     ) -> None:
-        super().__init__(
-            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
-        )
+        super().__init__(**component)
         if isinstance(configuration, Path):
             configuration = configuration.read_text()
         self.configuration = configuration

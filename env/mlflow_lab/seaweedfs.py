@@ -2,11 +2,11 @@
 
 import os
 import secrets
-from collections.abc import Mapping
 from signal import SIGKILL, SIGTERM
+from typing import Unpack
 
 from . import http_probe, ports
-from .component import Component, Launch, past_proxies
+from .component import Component, Launch, Options, past_proxies
 from .programs import FROM_LOCK, Command, require
 
 REGION = "us-east-1"
@@ -42,22 +42,16 @@ class SeaweedFS(Component):
         bucket: str = "mlflow",
         *,
         iam: bool = False,
-        port: int | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        environment: Mapping[str, str] | None = None,
-        quiet: bool = False,
-        timeout: float = 60.0,
+        **component: Unpack[Options],
     ) -> None:
-        super().__init__(
-            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
-        )
+        super().__init__(**component)
         self.bucket = bucket
         self.iam = iam
         self.access_key = ""
         self.secret_key = ""
         self._last_port = 0  # of all, the one that is opened last
         # An orderly shutdown takes 1 to 2 s and is about data that is thrown away here.
-        self.stop_signal = SIGKILL if folder is None else SIGTERM
+        self.stop_signal = SIGKILL if self._temporary else SIGTERM
 
     @property
     def endpoint_url(self) -> str:

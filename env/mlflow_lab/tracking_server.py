@@ -1,10 +1,9 @@
 """MLflow's tracking server."""
 
-import os
-from collections.abc import Mapping
+from typing import Unpack
 
 from . import http_probe
-from .component import Component, Launch
+from .component import Component, Launch, Options
 from .programs import FROM_LOCK, Command, require
 
 
@@ -32,15 +31,9 @@ class TrackingServer(Component):
     def __init__(
         self,
         *options: str,
-        port: int | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        environment: Mapping[str, str] | None = None,
-        quiet: bool = False,
-        timeout: float = 60.0,
+        **component: Unpack[Options],
     ) -> None:
-        super().__init__(
-            port=port, folder=folder, environment=environment, quiet=quiet, timeout=timeout
-        )
+        super().__init__(**component)
         self.options = options
         if self._given("--port", "-p"):
             raise ValueError("Give the port as port=..., so that the server can be found.")
