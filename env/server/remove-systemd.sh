@@ -8,8 +8,9 @@ root=${DESTDIR:-}
 purge=${1:-}
 
 if [ -z "$root" ]; then
-  systemctl disable --now 'mlflow@*' || true
+  systemctl stop 'mlflow@*' || true
 fi
+systemctl ${root:+--root="$root"} disable mlflow@.service || true # the template: every replica
 rm -rf "$root/opt/mlflow" "$root/etc/systemd/system/mlflow@.service" \
   "$root/etc/systemd/journald.conf.d/mlflow.conf" "$root/etc/nginx/conf.d/mlflow.conf"
 if [ "$purge" = --purge ]; then

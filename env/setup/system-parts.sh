@@ -25,6 +25,7 @@ parts=(
   "has openssl|openssl|openssl|openssl"
   "has_postgresql|postgresql|postgresql-server|postgresql"
   "has_mariadb|mariadb-server|mariadb-server|mariadb"
+  "has systemd-analyze|systemd|systemd|"
   "has_sshd|openssh-server|openssh-server|"
   "has_prometheus|prometheus||prometheus"
   # Containers are brought up by a test on Debian and Ubuntu alone: mmdebstrap makes the base image.

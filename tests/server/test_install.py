@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg2
@@ -161,6 +162,17 @@ def test_removed_it_leaves_settings_and_with_purge_nothing(tmp_path, install):
     }
     done(SERVER / "remove-systemd.sh", "--purge", DESTDIR=str(root))
     assert modes(root) == {}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no systemd")
+def test_removed_no_replica_starts_with_the_machine(tmp_path, install):
+    install()
+    root = tmp_path / "root"
+    done("systemctl", f"--root={root}", "enable", "mlflow@5001", "mlflow@5002")
+    links = root / "etc/systemd/system/multi-user.target.wants"
+    assert sorted(os.listdir(links)) == ["mlflow@5001.service", "mlflow@5002.service"]
+    done(SERVER / "remove-systemd.sh", DESTDIR=str(root))
+    assert not links.exists() or os.listdir(links) == []
 
 
 def test_compose_gets_its_files_once(tmp_path):
