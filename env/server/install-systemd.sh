@@ -3,22 +3,36 @@
 #   sudo ./install-systemd.sh mlflow.example.com
 # Starts no replica: the keys of the S3-compatible store have to be filled in first. May be run
 # again, also for an upgrade: settings, certificate and data stay, all else is laid anew.
-# PORTS="5000 5001": a replica each. PYTHON=python3.12: which one. With DESTDIR=folder the files are
-# laid there, and nothing on this machine is changed.
+# PORTS="5000 5001": a replica each; without it those of the last time. PYTHON=python3.12: which one.
+# MLFLOW_BACKEND_STORE_URI=postgresql://...: a PostgreSQL elsewhere, then none is installed here.
+# With DESTDIR=folder the files are laid there, and nothing on this machine is changed.
 set -euo pipefail
 umask 022
 host=${1:?name by which clients reach the server}
 here=$(cd "$(dirname "$0")" && pwd)
 root=${DESTDIR:-}
+conf=$root/etc/nginx/conf.d/mlflow.conf
+env=$root/etc/mlflow/mlflow.env
+if [ -z "${PORTS:-}" ] && [ -e "$conf" ]; then
+  PORTS=$(sed -n 's/^    server 127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$conf" | xargs)
+fi
 read -ra ports <<<"${PORTS:-5000 5001}"
+uri=${MLFLOW_BACKEND_STORE_URI:-$(sed -n 's/^MLFLOW_BACKEND_STORE_URI=//p' "$env" 2>/dev/null || true)}
+
+own_postgresql() { [[ -z $uri || $uri == *@127.0.0.1:* ]]; }
 
 packages() {
+  local postgresql=()
   if command -v dnf >/dev/null; then
-    dnf module enable --assumeyes postgresql:16
-    dnf install --assumeyes python3.11 nginx openssl postgresql-server policycoreutils-python-utils
+    if own_postgresql; then
+      dnf module enable --assumeyes postgresql:16
+      postgresql=(postgresql-server)
+    fi
+    dnf install --assumeyes python3.11 nginx openssl policycoreutils-python-utils "${postgresql[@]}"
   else
+    if own_postgresql; then postgresql=(postgresql); fi
     apt-get update
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes python3-venv nginx openssl postgresql
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes python3-venv nginx openssl "${postgresql[@]}"
     rm -f /etc/nginx/sites-enabled/default
   fi
 }
@@ -60,17 +74,17 @@ files() {
       "    server mlflow-"*) ;;
       *) printf '%s\n' "$line" ;;
     esac
-  done <"$here/nginx.conf" >"$root/etc/nginx/conf.d/mlflow.conf"
+  done <"$here/nginx.conf" >"$conf"
 }
 
 settings() {
-  local file=$root/etc/mlflow/mlflow.env password
-  [ ! -e "$file" ] || return 0
+  local password
+  [ ! -e "$env" ] || return 0
   password=$(openssl rand -hex 24)
   POSTGRES_PASSWORD=$password \
     MLFLOW_BACKEND_STORE_URI=${MLFLOW_BACKEND_STORE_URI:-postgresql://mlflow:$password@127.0.0.1:5432/mlflow} \
     AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID:-} AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY:-} \
-    sh "$here/new-env.sh" "$file" "$host"
+    sh "$here/new-env.sh" "$env" "$host"
 }
 
 certificate() {
@@ -113,7 +127,7 @@ environment
 settings
 certificate
 if [ -z "$root" ]; then
-  database
+  if own_postgresql; then database; fi
   security
   systemctl daemon-reload
   systemctl restart systemd-journald

@@ -152,6 +152,21 @@ def test_installed_again_settings_and_certificate_stay(tmp_path, install):
     assert (root / "opt/mlflow/server/start.sh").read_text() == (SERVER / "start.sh").read_text()
 
 
+def test_installed_again_it_keeps_its_replicas(tmp_path, install):
+    conf = tmp_path / "root/etc/nginx/conf.d/mlflow.conf"
+
+    def replicas(**variables: str) -> list[str]:
+        said = install(**variables)
+        ports = re.findall(r"server 127\.0\.0\.1:(\d+) ", conf.read_text())
+        assert " ".join(f"mlflow@{port}" for port in ports) in said
+        return ports
+
+    assert replicas() == ["5000", "5001"]
+    assert replicas(PORTS="5000 5001 5002") == ["5000", "5001", "5002"]
+    assert replicas() == ["5000", "5001", "5002"]
+    assert replicas(PORTS="5000") == ["5000"]
+
+
 def test_removed_it_leaves_settings_and_with_purge_nothing(tmp_path, install):
     install()
     root = tmp_path / "root"
