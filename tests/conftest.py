@@ -1,5 +1,6 @@
 """Fixtures of the tests of structure, pipeline and site."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from mlflow_lab.browser import chromium
 from tests.chapters.contents import documents_of_the_book
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A shell starts what is in its background with Ctrl+C ignored, and everything below inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
