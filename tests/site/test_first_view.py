@@ -1,10 +1,20 @@
-"""A page comes up within a second on a slow connection and a slow processor."""
+"""A page comes up within a second on a slow connection and a slow processor.
+
+On a busy machine it takes longer: it is measured by a page whose cost is known, loaded in turn.
+"""
 
 import pytest
 
 from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
-from tests.site.first_view import LARGEST_SHIFT, LATEST_PAINT, best_first_view, served
+from tests.site.first_view import (
+    LARGEST_SHIFT,
+    MEASURE,
+    MOST_TIMES_MEASURE,
+    against,
+    page_behind_styles,
+    served,
+)
 
 pytestmark = pytest.mark.xdist_group("browser-1366")
 
@@ -19,20 +29,26 @@ def server(site):
         yield address
 
 
+@pytest.fixture(scope="module")
+def known_pages(tmp_path_factory):
+    """Address of the pages `measure.html` and, with 130 kB more before its text, `slow.html`."""
+    folder = tmp_path_factory.mktemp("known_pages")
+    page_behind_styles(folder, "measure", MEASURE)
+    page_behind_styles(folder, "slow", MEASURE + 130_000)
+    with served(folder) as address:
+        yield address
+
+
 @pytest.mark.parametrize("which", ["landing page", "run", "longest page"])
-def test_a_page_comes_up_quickly(browser, server, site, which):
+def test_a_page_comes_up_quickly(browser, server, known_pages, site, which):
     named = {"landing page": documents_of_the_book(ROOT)[0], "run": "notebooks/concepts/run"}
     name = named.get(which) or longest_page(site)
-    view = best_first_view(browser, f"{server}/{name}.html")
-    print(f"{name}: largest paint {view.largest_paint:.2f} s, shift {view.layout_shift:.3f}")
-    assert view.largest_paint <= LATEST_PAINT
+    view, times = against(browser, f"{known_pages}/measure.html", f"{server}/{name}.html")
+    print(f"{name}: {view.largest_paint:.2f} s, {times:.2f} x, shift {view.layout_shift:.3f}")
+    assert times <= MOST_TIMES_MEASURE
     assert view.layout_shift <= LARGEST_SHIFT
 
 
-def test_a_slow_page_is_found(browser, tmp_path):
-    # 200 kB of style sheet before the first paint: one second more on this connection.
-    digits = f"{pow(7, 700_000, 10**450_000):x}"
-    (tmp_path / "heavy.css").write_text(f"/* {digits} */ p {{ color: black }}")
-    (tmp_path / "page.html").write_text('<link rel="stylesheet" href="heavy.css"><p>text</p>')
-    with served(tmp_path) as server:
-        assert best_first_view(browser, f"{server}/page.html", 2).largest_paint > LATEST_PAINT
+def test_a_slow_page_is_found(browser, known_pages):
+    pages = (f"{known_pages}/{name}.html" for name in ("measure", "slow"))
+    assert against(browser, *pages, attempts=2)[1] > MOST_TIMES_MEASURE
