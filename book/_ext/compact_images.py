@@ -32,7 +32,7 @@ class CompactImages(BaseImageConverter):
         target = folder / f"{digest}.webp"
         if not target.exists():
             with Image.open(source) as picture:
-                picture.save(target, lossless=True, quality=100, method=6)
+                picture.save(target, lossless=True, quality=100, method=4)  # 6: 3 % less, 13 x as long
         node["uri"] = str(target)
         node["candidates"] = {"*": node["uri"]}
         self.env.images.add_file(self.env.docname, node["uri"])
