@@ -32,7 +32,8 @@ class CompactImages(BaseImageConverter):
         target = folder / f"{digest}.webp"
         if not target.exists():
             with Image.open(source) as picture:
-                picture.save(target, lossless=True, quality=100, method=4)  # 6: 3 % less, 13 x as long
+                # The next method, 6, saves 3 % more in 13 times the time.
+                picture.save(target, lossless=True, quality=100, method=4)
         node["uri"] = str(target)
         node["candidates"] = {"*": node["uri"]}
         self.env.images.add_file(self.env.docname, node["uri"])
