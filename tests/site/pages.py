@@ -14,6 +14,10 @@ def article(page: Path) -> BeautifulSoup:
     return BeautifulSoup(page.read_text(), "html.parser").select_one("article.bd-article")
 
 
+# `[1m]` is PromQL's way to write a minute.
+_ANSI = re.compile(r"\x1b\[|\[\d+;\d*m|\[\d+m(?!\])")
+
+
 def problems_of_a_page(page: Path) -> list[str]:
     """Problems that any page of the book can have."""
     problems = []
@@ -32,7 +36,7 @@ def problems_of_a_page(page: Path) -> list[str]:
             problems.append(f"an image of unknown size, or not lazy: {image.get('src')}")
         if image.get("src", "").endswith(".png"):
             problems.append(f"a PNG, not a WebP: {image['src']}")
-    for text in body.find_all(string=re.compile(r"\x1b\[|\[\d+;?\d*m(?!\])")):
+    for text in body.find_all(string=_ANSI):
         problems.append(f"ANSI codes: {text.strip()[:60]}")
     return problems + unmarked_english(soup.html)
 
