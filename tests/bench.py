@@ -31,7 +31,9 @@ FIRST_VIEWS = ("book/index", "notebooks/concepts/run", "notebooks/tracking_serve
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         copy = Path(folder) / "book"
-        ignored = shutil.ignore_patterns(".git", "_build", "work", "node_modules", "__pycache__")
+        ignored = shutil.ignore_patterns(
+            ".git", ".venv", "_build", "work", "node_modules", "__pycache__"
+        )
         shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
         table = measure(copy)
     print(f"\n{'what':<58}{'measured':>12}")
@@ -104,7 +106,7 @@ def chapter_seconds(book: Path) -> dict[str, float]:
 
 def executions(book: Path) -> dict[str, object]:
     cache = ExecutionCache(book)
-    return {p.name: cache.executed_at(p) for p in chapters_of_the_book(book)}
+    return {str(p): cache.executed_at(p) for p in chapters_of_the_book(book)}
 
 
 def edit(notebook: Path, kind: str, text: str) -> None:

@@ -115,3 +115,10 @@ def test_set_up_without_a_package_manager_names_what_is_missing(tmp_path):
     )
     assert result.returncode == 1
     assert "nginx" in result.stderr and "chromium" in result.stderr
+
+
+def test_a_group_of_tests_stays_on_one_worker(request):
+    """pytest 9.2 spreads it over all of them, and nothing fails: pytest-xdist, issue 1386."""
+    marked = [i.nodeid for i in request.session.items if i.get_closest_marker("xdist_group")]
+    if request.config.getoption("loadgroup", default=False):
+        assert [name for name in marked if "@" not in name.rpartition("]")[2]] == []
