@@ -1,9 +1,9 @@
-"""A result stands on the screen as soon after a key press as a list of 500 lines would.
+"""A result stands on the screen as soon after a key press as a list of 400 lines would.
 
-On an idle machine with a processor four times slower that is about 60 ms. What is measured is the
-processor time that the page's main thread spends: script, style and layout, with Chromium's
-slowdown. A neighbour on the machine makes a key and the list dearer alike, so both are measured in
-turn, and each is the best of a few rounds.
+The list stands for 50 ms of an idle machine with a processor four times slower; on a shared one
+it took 65 ms, and the slowest key 53 to 60. What is measured is the processor time that the page's
+main thread spends: script, style and layout, with Chromium's slowdown. A neighbour on the machine
+makes a key and the list dearer alike, so both are measured in turn, each the best of a few rounds.
 """
 
 import pytest
@@ -17,7 +17,7 @@ QUERIES = ("모델 레지스트리", "run 삭제 복구", "log_metirc", "param v
 ROUNDS = 8  # at the most
 LIST = """() => setTimeout(() => {
   const list = document.body.appendChild(document.createElement("div"));
-  for (let n = 0; n < 500; n += 1) {
+  for (let n = 0; n < 400; n += 1) {
     list.appendChild(document.createElement("p")).textContent = `line ${n} `.repeat(20);
   }
   list.getBoundingClientRect();
@@ -86,14 +86,15 @@ def test_results_follow_each_key(browser, site, capsys):
         keys, the_list = a_round(browser, site)
         limit = min(limit, the_list)
         best = {query: list(map(min, best.get(query, c), c)) for query, c in keys.items()}
-        if done > 1 and max(map(max, best.values())) <= limit:
+        slowest = max(map(max, best.values()))
+        if done > 1 and slowest <= limit:
             break
     with capsys.disabled():
         print(f"\nslowest key, processor {SLOWER}x slower, each key the best of {done} rounds:")
         for query, costs in best.items():
             print(f"  {max(costs):5.1f} ms  {query}")
         print(f"  {limit:5.1f} ms  the list")
-    assert max(map(max, best.values())) <= limit
+    assert slowest <= limit
 
 
 def test_a_slow_search_is_noticed(browser, site):
