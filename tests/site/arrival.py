@@ -1,0 +1,46 @@
+"""A page that arrives bit by bit, as over a slow connection."""
+
+import re
+from pathlib import Path
+
+from tests.site.first_view import OBSERVE
+
+FIRST_SCREEN = 1000  # characters of text: with less above it, a table is seen while it arrives
+_TAG = re.compile("<[^>]+>")
+_NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+def around_first_table(page: str) -> tuple[str, str, str]:
+    """A page in three parts: before the first table of its text, the table, and what follows."""
+    start = page.find("<table", page.find("<article"))
+    if start < 0:
+        return page, "", ""
+    table, end, after = page[start:].partition("</table>")
+    return page[:start], table + end, after
+
+
+def opens_with_a_table(page: str) -> bool:
+    """Whether a table is on the first screen of a page."""
+    before, table, _ = around_first_table(page)
+    return bool(table) and len(_TAG.sub("", before.partition("<article")[2])) < FIRST_SCREEN
+
+
+def shift_of_rows(browser, file: Path, width: int) -> float:
+    """How far content moves while the first table of a page arrives, row after row."""
+    before, table, after = around_first_table(file.read_text())
+    rows = re.split("(?<=</tr>)", table)
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    try:
+        page = context.new_page()
+        page.add_init_script(OBSERVE)
+        # Loaded once before, the style sheets do not hold back what is written.
+        page.goto(file.as_uri(), wait_until="networkidle")
+        page.evaluate("document.open(); seen.shift = 0")
+        for part in [before, *rows, after]:
+            page.evaluate("(html) => document.write(html)", part)
+            page.evaluate(_NEXT_FRAME)
+        page.evaluate("document.close()")
+        page.evaluate(_NEXT_FRAME)
+        return page.evaluate("seen.shift")
+    finally:
+        context.close()
