@@ -95,6 +95,7 @@ def test_a_chapter_is_listed_linked_and_followed_when_it_changes(small):
     index = small.page("book/find/api-index")
     uses = index.find("li", id="mlflow.log_param").select(".api-uses a")
     assert [a.get_text() for a in uses] == ["First: Do it"]
+    assert [a.parent.name for a in uses] == ["li"] and not uses[0].find()
     for unused in ("mlflow.set_tag", "mlflow.log_text", "MlflowClient.log_param"):
         assert index.find("li", id=unused).select(".api-unused"), unused
     links = small.page("notebooks/one/first").select("pre a")

@@ -33,8 +33,7 @@ def shift_of_rows(browser, file: Path, width: int) -> float:
     try:
         page = context.new_page()
         page.add_init_script(OBSERVE)
-        # Loaded once before, the style sheets do not hold back what is written.
-        page.goto(file.as_uri(), wait_until="networkidle")
+        page.goto(file.as_uri(), wait_until="networkidle")  # for what it links to, relatively
         page.evaluate("document.open(); seen.shift = 0")
         for part in [before, *rows, after]:
             page.evaluate("(html) => document.write(html)", part)

@@ -11,7 +11,7 @@ from tests.site.first_view import (
     A_SECOND,
     LARGEST_SHIFT,
     in_turn,
-    page_behind_styles,
+    page_that_takes,
     served,
 )
 
@@ -32,8 +32,9 @@ def server(site):
 def known_pages(tmp_path_factory):
     """Address of `second.html`, which takes a second, and `slow.html`, which takes longer."""
     folder = tmp_path_factory.mktemp("known_pages")
-    page_behind_styles(folder, "second", A_SECOND)
-    page_behind_styles(folder, "slow", 2 * A_SECOND)
+    styles, rounds = A_SECOND
+    page_that_takes(folder, "second", styles, rounds)
+    page_that_takes(folder, "slow", 2 * styles, 2 * rounds)
     with served(folder) as address:
         yield address
 
