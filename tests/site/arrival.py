@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.site.first_view import OBSERVE
+from tests.site.visits import visit
 
 FIRST_SCREEN = 1000  # characters of text: with less above it, a table is seen while it arrives
 _TAG = re.compile("<[^>]+>")
@@ -29,11 +29,8 @@ def shift_of_rows(browser, file: Path, width: int) -> float:
     """How far content moves while the first table of a page arrives, row after row."""
     before, table, after = around_first_table(file.read_text())
     rows = re.split("(?<=</tr>)", table)
-    context = browser.new_context(viewport={"width": width, "height": 800})
-    try:
-        page = context.new_page()
-        page.add_init_script(OBSERVE)
-        page.goto(file.as_uri(), wait_until="networkidle")  # for what it links to, relatively
+    with visit(browser, file.as_uri(), width) as visited:  # for what it links to, relatively
+        page = visited.page
         page.evaluate("document.open(); seen.shift = 0")
         for part in [before, *rows, after]:
             page.evaluate("(html) => document.write(html)", part)
@@ -41,5 +38,3 @@ def shift_of_rows(browser, file: Path, width: int) -> float:
         page.evaluate("document.close()")
         page.evaluate(_NEXT_FRAME)
         return page.evaluate("seen.shift")
-    finally:
-        context.close()

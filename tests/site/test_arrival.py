@@ -4,13 +4,12 @@ import pytest
 
 from tests.site.arrival import opens_with_a_table, shift_of_rows
 from tests.site.first_view import LARGEST_SHIFT
-
-PHONE, LAPTOP = 360, 1366
+from tests.site.visits import LAPTOP, PHONE, in_browser
 
 
 @pytest.mark.parametrize(
     "width",
-    [pytest.param(w, marks=pytest.mark.xdist_group(f"browser-{w}")) for w in (PHONE, LAPTOP)],
+    [pytest.param(width, marks=in_browser(width)) for width in (PHONE, LAPTOP)],
 )
 def test_a_table_stands_still_while_its_rows_arrive(browser, pages, width):
     seen_first = [name for name, page in pages.items() if opens_with_a_table(page.read_text())]
@@ -19,7 +18,7 @@ def test_a_table_stands_still_while_its_rows_arrive(browser, pages, width):
     assert {name: shift for name, shift in shifts.items() if shift > LARGEST_SHIFT} == {}
 
 
-@pytest.mark.xdist_group(f"browser-{LAPTOP}")
+@in_browser(LAPTOP)
 def test_a_table_that_is_shown_unfinished_moves(browser, pages, tmp_path):
     glossary = pages["book/find/glossary"]
     base = f'<base href="{glossary.as_uri()}">'

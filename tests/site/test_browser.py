@@ -6,15 +6,9 @@ from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
 from tests.site.accessibility import obstacles, pale_text
 from tests.site.first_view import LARGEST_WEIGHT, own_pictures, weight
-from tests.site.visits import visit
+from tests.site.visits import LAPTOP, PHONE, in_browser, visit
 
 PAGES = [*documents_of_the_book(ROOT), "search"]
-PHONE, LAPTOP = 360, 1366
-
-
-def in_browser(width: int):
-    """Pages of one width run in one process: one browser, and each page is loaded once."""
-    return pytest.mark.xdist_group(f"browser-{width}")
 
 
 @pytest.fixture(

@@ -148,7 +148,10 @@ def test_the_files_of_the_theme_are_not_published(book):
 
 
 def test_an_edit_of_the_style_sheet_reaches_the_pages(book):
+    before = str(page_of(book, "first").head)
     style = book / "book" / "_static" / "handbook.css"
     style.write_text(style.read_text() + "/* edited */")
     build(book)
-    assert "/* edited */" in str(page_of(book, "first").head)
+    assert "edited" in (book / "_build" / "html" / "_static" / "handbook.css").read_text()
+    head = str(page_of(book, "first").head)
+    assert head != before and "/* edited */" in head

@@ -4,10 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
 from tests.site.first_view import LARGEST_SHIFT, OBSERVE
 
+PHONE, LAPTOP = 360, 1366  # CSS pixels
 # A paper's width without its margins, in CSS pixels: A4 is 210 mm, 10 mm of it on each side.
 PAPER = 718
+
+
+def in_browser(width: int):
+    """Pages of one width run in one process: one browser, and each page is loaded once."""
+    return pytest.mark.xdist_group(f"browser-{width}")
 
 
 @dataclass
