@@ -1,7 +1,6 @@
 """Where the components' programs are, and how to install those that are missing."""
 
 import os
-import platform
 import shutil
 import sys
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from .errors import ComponentMissing
 # Places outside many users' PATH: Debian keeps nginx in /usr/sbin.
 EXTRA_FOLDERS = ("/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin")
 FROM_LOCK = "pip install -r requirements.txt"
+SET_UP = "make setup"  # gets programs that are in no wheel, and starts none of them
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,7 @@ def missing(component: str, install: str) -> ComponentMissing:
     return ComponentMissing(f"{component} is not installed: run `{install}`.")
 
 
-def system_install(package: str) -> str:
-    """The command that installs a system package on this system."""
-    if sys.platform == "darwin":
-        return f"brew install {package}"
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
-    sudo = "" if os.getuid() == 0 else "sudo "
-    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
-    if family & {"rhel", "fedora", "centos"}:
-        return f"{sudo}dnf install {package}"
-    return f"{sudo}apt-get install {package}"
+def unpacked(program: str | Path) -> Path | None:
+    """The folder of the program's part, which may be copied; None when it is an installed one."""
+    parts, path = Path(sys.prefix, "parts").resolve(), Path(program).resolve()
+    return parts / path.relative_to(parts).parts[0] if path.is_relative_to(parts) else None

