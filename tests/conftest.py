@@ -1,17 +1,23 @@
 """Fixtures of the tests of structure, pipeline and site."""
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
+from mlflow_lab import warm_start
 from mlflow_lab.browser import chromium
 
 from tests.chapters.contents import documents_of_the_book
+from tests.waiting import patient
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # A shell starts what is in its background with Ctrl+C ignored, and everything below inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # what a test does is of no interest to MLflow
+warm_start.begin(dict(os.environ))
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +39,9 @@ def pages(site, root) -> dict[str, Path]:
     return {name: site / f"{name}.html" for name in documents_of_the_book(root)}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
-    """One browser for the tests of a file; Playwright cannot drive two in one process."""
+    """One browser for all tests of a process; Playwright cannot drive two in one."""
     with chromium() as browser:
+        browser.on("context", patient)
         yield browser

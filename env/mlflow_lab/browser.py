@@ -1,10 +1,11 @@
 """The system's Chromium, as Playwright drives it."""
 
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+from .programs import SET_UP, find
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _MACOS = (
@@ -22,24 +23,28 @@ FLAGS = [
     "--disable-sync",
 ]
 
+LAUNCH_WITHIN = 180_000  # milliseconds
+
 
 def executable() -> str:
     """Path of the installed Chromium.
 
     Raises FileNotFoundError naming the command that installs it.
     """
-    candidates = [shutil.which(name) for name in _NAMES] + [p for p in _MACOS if Path(p).exists()]
+    candidates = [find(name) for name in _NAMES] + [p for p in _MACOS if Path(p).exists()]
     for path in candidates:
         if path:
             return path
-    raise FileNotFoundError("Chromium is not installed: run `make setup`")
+    raise FileNotFoundError(f"Chromium is not installed: run `{SET_UP}`")
 
 
 @contextmanager
 def chromium():
     """A headless Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=executable(), args=FLAGS, timeout=LAUNCH_WITHIN
+        )
         try:
             yield browser
         finally:

@@ -21,8 +21,10 @@ from typing import ClassVar, Self, TypedDict
 
 from . import ports
 from .errors import LabError, StartFailed
+from .patience import patience, slowdown
 from .process import Process
 from .programs import Command
+from .shell_lines import folded
 
 POLL = 0.05  # seconds between two looks at a component that is starting
 ATTEMPTS = 3  # on different ports, when another program took ours between choice and start
@@ -70,7 +72,8 @@ class Component:
             again on its data.
         environment: variables that the component gets on top of ours.
         quiet: do not print the commands.
-        timeout: seconds from start until it must be healthy.
+        timeout: seconds from start until it must be healthy on an idle machine; on a busy one
+            they grow with its load, see `patience`.
 
     Attributes:
         port: where it listens; the same one again when it is stopped and started.
@@ -81,7 +84,7 @@ class Component:
     title: ClassVar[str]  # its name in messages
     log_name: ClassVar[str]
     stop_signal: int = SIGTERM
-    stop_within: ClassVar[float] = 10.0  # seconds; then it is killed
+    stop_within: ClassVar[float] = 10.0  # seconds on an idle machine; then it is killed
     drops: ClassVar[tuple[str, ...]] = ()  # prefixes of variables it must not inherit from us
 
     def __init__(
@@ -91,7 +94,7 @@ class Component:
         folder: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] | None = None,
         quiet: bool = False,
-        timeout: float = 60.0,
+        timeout: float = 120.0,
     ) -> None:
         self.port = port
         self.folder = None if folder is None else Path(folder).absolute()
@@ -133,7 +136,7 @@ class Component:
         Raises:
             ComponentMissing: the program is not installed.
             PortInUse: the port asked for is taken.
-            StartFailed: it exited, or was not healthy after `timeout` seconds.
+            StartFailed: it exited, or was not healthy in time.
         """
         if self.running:
             return self
@@ -202,7 +205,7 @@ class Component:
         text = self._kept_log if self._process is None else self._log()
         return self._tidy("\n".join(text.splitlines()[-lines:]))
 
-    def logged(self, pattern: str, within: float = 10.0) -> str:
+    def logged(self, pattern: str, within: float = 60.0) -> str:
         """Newest match of `pattern` in what was logged since the last start; waits for one.
 
         A server answers first and logs afterwards, so what a request caused may not be there yet.
@@ -235,7 +238,7 @@ class Component:
         self._launch = self._plan()
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         if not self.quiet:
-            print("\n".join(f"$ {line}" for line in self._command_lines()), flush=True)
+            print("\n".join(f"$ {folded(line)}" for line in self._command_lines()), flush=True)
         try:
             self._process = Process(self._specification(), self._environment())
             self._wait()
@@ -282,8 +285,11 @@ class Component:
                 )
             if self._process.pid is not None and self._healthy():
                 return
-            if spent > self.timeout:
-                raise self._failure(f"{self.title} was not healthy after {self.timeout:g} s.")
+            if spent > patience(self.timeout):
+                raise self._failure(
+                    f"{self.title} was not healthy after {spent:.1f} s (at most {self.timeout:g} s "
+                    f"on an idle machine, times {slowdown():.1f} for the load of this one)."
+                )
 
     def _failure(self, reason: str) -> StartFailed:
         lines = self._command_lines()

@@ -1,4 +1,4 @@
-"""Supervisor of one component; run as a script with the standard library alone.
+"""Supervisor of one component; run as a script with the standard library and patience.py alone.
 
     python -I -S guard.py
 
@@ -20,6 +20,9 @@ import signal
 import subprocess
 import sys
 import time
+
+sys.path.append(os.path.dirname(__file__))  # -I leaves it out
+from patience import patience  # noqa: E402
 
 POLL = 0.01  # seconds between looks at a group that is ending
 ZOMBIE_POLL = 0.1  # seconds between looks at whether all that is left of it are zombies
@@ -45,7 +48,7 @@ class Guard:
         log: relative path of the file that gets everything the commands print.
         user: [uid, gid] to run as (needs root), or null.
         signal: number of the signal that stops the component.
-        within: seconds it may take to stop before it is killed.
+        within: seconds it may take to stop on an idle machine before it is killed.
         leftovers: absolute paths of files the component may leave elsewhere.
     """
 
@@ -164,7 +167,7 @@ class Guard:
         for how, seconds in ((number, within), (signal.SIGKILL, AFTER_KILL)):
             if not self.group_lives(how):
                 return
-            deadline = time.monotonic() + seconds
+            deadline = time.monotonic() + patience(seconds)
             look_closer = time.monotonic() + ZOMBIE_POLL
             while time.monotonic() < deadline:
                 time.sleep(POLL)

@@ -7,7 +7,8 @@ from typing import Unpack
 
 from .component import Options
 from .database import NAME, Database
-from .programs import Command, find, missing, system_install
+from .programs import SET_UP, Command, find, missing
+from .users import reachable
 
 SYSTEM_FOLDERS = (
     "/usr/sbin",  # Debian, Ubuntu
@@ -55,7 +56,8 @@ class MariaDB(Database):
         return {**super()._environment(), "LC_ALL": "C", "TMPDIR": str(self.folder / "data")}
 
     def _commands(self, user: pwd.struct_passwd | None) -> tuple[Command, Command, dict[str, str]]:
-        create, serve = _program("mariadb-install-db"), _program("mariadbd")
+        create, copies = reachable(user, _program("mariadb-install-db"))
+        serve, _ = reachable(user, _program("mariadbd"))
         # "./data", because mariadbd looks for "data" where it is installed.
         common = ("--no-defaults", "--datadir=./data", "--skip-name-resolve")
         authentication = ("--auth-root-authentication-method=normal", "--skip-test-db")
@@ -66,7 +68,7 @@ class MariaDB(Database):
             *("--socket=mariadb.sock", "--pid-file=mariadb.pid", "--init-file=../init.sql"),
             *("--character-set-server=utf8mb4", *self.options),
         )
-        return Command(create, (*common, *authentication)), Command(serve, arguments), {}
+        return Command(create, (*common, *authentication)), Command(serve, arguments), copies
 
     def _first_files(self) -> dict[str, str]:
         """`init.sql` runs before anybody can connect: mariadb-install-db sets no password."""
@@ -129,10 +131,5 @@ class MariaDB(Database):
 def _program(name: str) -> str:
     path = find(name, SYSTEM_FOLDERS)
     if path is None:
-        raise missing("MariaDB", system_install(_package()))
+        raise missing("MariaDB", SET_UP)
     return path
-
-
-def _package() -> str:
-    install = system_install("mariadb")
-    return "mariadb" if install.startswith("brew") else "mariadb-server"

@@ -9,7 +9,7 @@ from typing import Unpack
 
 from . import http_probe
 from .component import Component, Launch, Options
-from .programs import Command, require, system_install
+from .programs import SET_UP, Command, require
 
 PORT = "@PORT@"
 TEMPORARY_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -70,7 +70,7 @@ class Nginx(Component):
         return f"{scheme}://127.0.0.1:{self.port}"
 
     def _plan(self) -> Launch:
-        program = require("nginx", "nginx", system_install("nginx"))
+        program = require("nginx", "nginx", SET_UP)
         text = FRAME.format(
             user=f"user root {grp.getgrgid(0).gr_name};\n" if os.getuid() == 0 else "",
             temporary_paths="\n".join(f"    {p}_temp_path {p}_temp;" for p in TEMPORARY_PATHS),

@@ -13,8 +13,8 @@ from typing import Unpack
 
 from .component import Options
 from .database import NAME, Database
-from .programs import FROM_LOCK, Command, find, missing, system_install
-from .users import can_use
+from .programs import FROM_LOCK, SET_UP, Command, find, missing, unpacked
+from .users import can_use, reachable
 
 SYSTEM_FOLDERS = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
@@ -120,8 +120,8 @@ class PostgreSQL(Database):
 
 def _binaries(user: pwd.struct_passwd | None, wheel: Path | None) -> tuple[str, dict[str, str]]:
     """Folder with `initdb` and `postgres`, and what to copy first so that the user reaches it."""
-    candidates = [*([f"{wheel}/pginstall/bin"] if wheel else []), *_system_folders()]
-    for folder in candidates:
+    system = _system_folders()
+    for folder in [*([f"{wheel}/pginstall/bin"] if wheel else []), *system]:
         if user is None or can_use(user, f"{folder}/initdb"):
             return folder, {}
     if wheel:
@@ -129,7 +129,10 @@ def _binaries(user: pwd.struct_passwd | None, wheel: Path | None) -> tuple[str, 
         sources = (wheel, wheel.with_name(f"{wheel.name}.libs"))
         copies = {path.name: str(path) for path in sources if path.is_dir()}
         return f"./{wheel.name}/pginstall/bin", copies
-    raise missing("PostgreSQL", FROM_LOCK if _wheel() is None else system_install("postgresql"))
+    for folder in filter(unpacked, system):
+        create, copies = reachable(user, f"{folder}/initdb")
+        return os.path.dirname(create), copies
+    raise missing("PostgreSQL", FROM_LOCK if _wheel() is None else SET_UP)
 
 
 def _wheel() -> Path | None:

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import time
 import weakref
-from pathlib import Path
 
 from .errors import LabError
+from .patience import patience
+from .python_program import GUARD
 
-GUARD = Path(__file__).with_name("guard.py")
-GUARD_WITHIN = 15.0  # seconds the guard may need on top of the component's own stop
+GUARD_WITHIN = 60.0  # seconds the guard may need on top of the component's own stop
 
 _all: "weakref.WeakSet[Process]" = weakref.WeakSet()
 
@@ -39,7 +39,7 @@ class Process:
         self._within = specification["within"]
         self._unread = b""
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(GUARD)],
+            [sys.executable, "-I", "-S", GUARD, specification["commands"][-1][0]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -94,7 +94,7 @@ class Process:
         """
         self._guard.stdin.close()
         try:
-            self._guard.wait(self._within + GUARD_WITHIN)
+            self._guard.wait(patience(self._within) + GUARD_WITHIN)
         except subprocess.TimeoutExpired:
             raise LabError(f"Process {self.pid} does not end.") from None
         self._guard.stdout.close()

@@ -6,7 +6,7 @@ from typing import Unpack
 
 from . import http_probe
 from .component import Component, Launch, Options
-from .programs import Command, require, system_install
+from .programs import SET_UP, Command, require
 
 CONFIGURATION = "prometheus.yml"
 
@@ -55,7 +55,7 @@ class Prometheus(Component):
         return f"http://127.0.0.1:{self.port}"
 
     def _plan(self) -> Launch:
-        program = require("prometheus", "Prometheus", system_install("prometheus"))
+        program = require("prometheus", "Prometheus", SET_UP)
         arguments = (
             *(f"--config.file={CONFIGURATION}", "--storage.tsdb.path=data"),
             f"--web.listen-address=127.0.0.1:{self.port}",

@@ -16,7 +16,7 @@ from . import ports
 from .component import Launch
 from .nginx import PORT, Nginx
 from .postgresql import PostgreSQL
-from .programs import FROM_LOCK, Command, require, system_install
+from .programs import FROM_LOCK, SET_UP, Command, require
 from .seaweedfs import SeaweedFS
 from .tracking_server import TrackingServer
 
@@ -115,7 +115,7 @@ class TeamServer:
             json={"username": name, "password": password},
             auth=(ADMINISTRATOR, self.password),
             verify=self.certificate,
-            timeout=30,
+            timeout=120,
         )
         answer.raise_for_status()
         return self.environment(name, password)
@@ -133,9 +133,7 @@ class TeamServer:
             self.store = stack.enter_context(SeaweedFS(folder=self._sub("store"), **common))
             settings = self._server_settings()
             self.password = settings["MLFLOW_AUTH_ADMIN_PASSWORD"]
-            self.replicas = [
-                Replica(environment=settings, timeout=180, **common) for _ in range(self._count)
-            ]
+            self.replicas = [Replica(environment=settings, **common) for _ in range(self._count)]
             for replica in self.replicas:
                 stack.callback(replica.stop)
             with ThreadPoolExecutor(self._count) as pool:
@@ -209,7 +207,7 @@ def proxy_configuration(replicas: list[Replica]) -> str:
 
 def _certificate(quiet: bool) -> tuple[str, str]:
     """A new key and certificate for 127.0.0.1, valid for a day."""
-    openssl = require("openssl", "openssl", system_install("openssl"))
+    openssl = require("openssl", "openssl", SET_UP)
     arguments = (
         *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
         *("-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),

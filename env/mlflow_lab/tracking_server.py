@@ -11,8 +11,8 @@ class TrackingServer(Component):
     """Runs `mlflow server --host 127.0.0.1 --port PORT *options`.
 
     Unless the options or the environment say otherwise: one worker, a SQLite file and an artifact
-    folder in the component's folder, and no telemetry. The caller's own MLFLOW_* variables do not
-    reach the server.
+    folder in the component's folder, no telemetry, and a minute for a worker to answer uvicorn. The
+    caller's own MLFLOW_* variables do not reach the server.
 
     Args:
         options: of `mlflow server`, as on its command line.
@@ -65,7 +65,10 @@ class TrackingServer(Component):
         return bool(words & set(names) or variables & self._extra_environment.keys())
 
     def _environment(self) -> dict[str, str]:
-        return {"MLFLOW_DISABLE_TELEMETRY": "true", **super()._environment()}
+        # With several workers uvicorn ends one that does not answer it for 5 s, also while that
+        # one still imports MLflow, which takes longer on a busy machine.
+        defaults = {"MLFLOW_DISABLE_TELEMETRY": "true", "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60"}
+        return {**defaults, **super()._environment()}
 
     def _healthy(self) -> bool:
         return http_probe.status(self.port, "/health", tls=self._tls) == 200

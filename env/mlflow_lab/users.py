@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import LabError
+from .programs import unpacked
 
 
 def instead_of_root(names: Iterable[str], component: str) -> pwd.struct_passwd:
@@ -23,6 +24,18 @@ def can_use(user: pwd.struct_passwd, path: str | Path) -> bool:
     test = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
     identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     return subprocess.run(test, cwd="/", check=False, **identity).returncode == 0
+
+
+def reachable(user: pwd.struct_passwd | None, program: str | Path) -> tuple[str, dict[str, str]]:
+    """The program as this user can run it, and what to copy first into the component's folder.
+
+    An unpacked part may be in a virtual environment below /root, say.
+    """
+    part = unpacked(program)
+    if user is None or part is None or can_use(user, program):
+        return str(program), {}
+    inside = Path(program).resolve().relative_to(part)
+    return f"./{part.name}/{inside}", {part.name: str(part)}
 
 
 def require_entry(user: pwd.struct_passwd, folder: Path, component: str) -> None:

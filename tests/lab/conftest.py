@@ -6,14 +6,37 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import mlflow
+import psutil
 import pytest
 import requests
 from mlflow_lab import TrackingServer
+
+from tests.lab.traces import alive
+from tests.waiting import WITHIN, wait_until
+
+
+def log_run(uri: str) -> str:
+    """Logs a run with a metric and an artifact; returns its id."""
+    mlflow.set_tracking_uri(uri)
+    client = mlflow.MlflowClient()
+    run_id = client.create_run("0").info.run_id
+    client.log_metric(run_id, "loss", 0.5)
+    client.log_text(run_id, "hello", "note.txt")
+    client.set_terminated(run_id)
+    return run_id
+
+
+@pytest.fixture(autouse=True)
+def tracking_uri_as_before() -> Iterator[None]:
+    """What a test sets is not there for the next one."""
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture
@@ -52,8 +75,12 @@ def _typed(line: str, folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        leader = psutil.Process(typed.pid)
+        group = [leader, *leader.children(recursive=True)]
         os.killpg(typed.pid, signal.SIGTERM)
-        typed.wait(timeout=20)
+        typed.wait(WITHIN)
+        # What it started may write into the folder for a while.
+        wait_until(lambda: not any(alive(process) for process in group))
 
 
 @pytest.fixture
@@ -64,18 +91,15 @@ def typed() -> Callable[[str, Path], AbstractContextManager[None]]:
 
 @pytest.fixture
 def answer() -> Callable[[str], requests.Response]:
-    """Waits until something answers at a URL."""
+    """Waits until something answers at a URL, whatever it answers."""
 
-    def wait(url: str, within: float = 60.0) -> requests.Response:
-        deadline = time.monotonic() + within
-        while True:
-            try:
-                return requests.get(url, timeout=5)
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline, f"{url} does not answer"
-                time.sleep(0.05)
+    def answers(url: str) -> list[requests.Response]:
+        try:
+            return [requests.get(url, timeout=WITHIN)]
+        except requests.ConnectionError:
+            return []
 
-    return wait
+    return lambda url: wait_until(lambda: answers(url))[0]
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 import requests
 from mlflow_lab import Nginx, StartFailed
 
-from tests.lab.traces import wait_until
+from tests.waiting import WITHIN, wait_until
 
 PROXY = """\
 upstream mlflow { server 127.0.0.1:@UPSTREAM@; }
@@ -28,13 +28,13 @@ def proxy(server):
 
 
 def test_it_passes_requests_on_to_a_server(proxy):
-    assert requests.get(f"{proxy.uri}/version", timeout=5).text == mlflow.__version__
+    assert requests.get(f"{proxy.uri}/version", timeout=WITHIN).text == mlflow.__version__
 
 
 def test_it_buffers_an_upload_inside_its_own_folder(proxy, server):
     # Larger than the memory buffer: goes through client_body_temp.
     url = f"{proxy.uri}/api/2.0/mlflow-artifacts/artifacts/big.bin"
-    assert requests.put(url, data=b"x" * 3_000_000, timeout=30).status_code == 200
+    assert requests.put(url, data=b"x" * 3_000_000, timeout=WITHIN).status_code == 200
     assert (server.folder / "artifacts" / "big.bin").stat().st_size == 3_000_000
     # nginx logs a request after it has answered it.
     wait_until(lambda: "PUT /api/2.0/mlflow-art" in (proxy.folder / "access.log").read_text())
@@ -43,7 +43,7 @@ def test_it_buffers_an_upload_inside_its_own_folder(proxy, server):
 def test_the_configuration_may_be_a_file(tmp_path):
     (tmp_path / "hello.conf").write_text(HELLO)
     with Nginx(tmp_path / "hello.conf", quiet=True) as nginx:
-        assert requests.get(nginx.uri, timeout=5).text == "hello"
+        assert requests.get(nginx.uri, timeout=WITHIN).text == "hello"
 
 
 def test_the_printed_command_works_when_typed(open_folder, capfd, typed, answer):
@@ -56,7 +56,7 @@ def test_the_printed_command_works_when_typed(open_folder, capfd, typed, answer)
 def test_two_at_once(proxy):
     with Nginx(HELLO, quiet=True) as other:
         assert other.port != proxy.port
-        assert requests.get(other.uri, timeout=5).text == "hello"
+        assert requests.get(other.uri, timeout=WITHIN).text == "hello"
 
 
 def test_it_serves_tls_with_certificates_from_its_folder(certified_folder):
@@ -64,7 +64,7 @@ def test_it_serves_tls_with_certificates_from_its_folder(certified_folder):
     tls = tls.replace("return", "ssl_certificate_key key.pem; return")
     with Nginx(tls, folder=certified_folder, quiet=True) as nginx:
         assert nginx.uri.startswith("https://")
-        answer = requests.get(nginx.uri, timeout=5, verify=certified_folder / "cert.pem")
+        answer = requests.get(nginx.uri, timeout=WITHIN, verify=certified_folder / "cert.pem")
         assert answer.text == "hello"
 
 

@@ -7,10 +7,11 @@ import pytest
 import requests
 from mlflow_lab import Nginx, Prometheus, StartFailed
 
-from tests.lab.traces import Traces, wait_until
+from tests.lab.traces import Traces
+from tests.waiting import WITHIN, wait_until
 
 ITSELF = """\
-global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 200ms}
 scrape_configs:
   - job_name: web
     static_configs: [{targets: ["127.0.0.1:@TARGET@"]}]
@@ -27,7 +28,7 @@ WEB = 'server { listen 127.0.0.1:@PORT@; default_type text/plain; return 200 "an
 
 def query(prometheus: Prometheus, expression: str) -> list[dict]:
     url = f"{prometheus.uri}/api/v1/query"
-    return requests.get(url, params={"query": expression}, timeout=5).json()["data"]["result"]
+    return requests.get(url, params={"query": expression}, timeout=WITHIN).json()["data"]["result"]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,7 @@ def prometheus(web):
 
 
 def test_it_scrapes_a_target(prometheus, web):
-    wait_until(lambda: query(prometheus, "answer"))
-    (series,) = query(prometheus, "answer")
+    (series,) = wait_until(lambda: query(prometheus, "answer"))
     assert series["metric"]["instance"] == f"127.0.0.1:{web.port}"
     assert series["value"][1] == "42"
 
@@ -53,7 +53,7 @@ def test_a_target_that_is_down_fires_an_alert():
     configuration = f"{NOTHING}rule_files: [rules.yml]\n"
     with Prometheus(configuration, files={"rules.yml": RULES}, quiet=True) as prometheus:
         url = f"{prometheus.uri}/api/v1/alerts"
-        alerts = lambda: requests.get(url, timeout=5).json()["data"]["alerts"]  # noqa: E731
+        alerts = lambda: requests.get(url, timeout=WITHIN).json()["data"]["alerts"]  # noqa: E731
         wait_until(lambda: [a["state"] for a in alerts()] == ["firing"])
 
 
@@ -81,7 +81,7 @@ def test_sighup_reads_the_configuration_again(web):
 
 @pytest.mark.parametrize("path", ["/-/quit", "/-/reload", "/api/v1/admin/tsdb/snapshot"])
 def test_nobody_stops_or_changes_it_over_http(prometheus, path):
-    assert requests.post(prometheus.uri + path, timeout=5).status_code >= 403
+    assert requests.post(prometheus.uri + path, timeout=WITHIN).status_code >= 403
     assert prometheus.running
 
 
@@ -96,7 +96,7 @@ def test_it_listens_on_this_machine_only_and_leaves_nothing():
 def test_two_at_once(prometheus):
     with Prometheus(NOTHING, quiet=True) as other:
         assert other.port != prometheus.port
-        assert requests.get(f"{other.uri}/-/ready", timeout=5).status_code == 200
+        assert requests.get(f"{other.uri}/-/ready", timeout=WITHIN).status_code == 200
 
 
 def test_the_printed_command_works_when_typed(open_folder, capfd, typed, answer):

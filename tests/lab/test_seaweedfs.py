@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from mlflow_lab import SeaweedFS
 
 from tests.lab.traces import Traces
+from tests.waiting import WITHIN
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_it_refuses_wrong_keys(store, wrong):
 def test_it_refuses_anonymous_requests(store, method):
     client(store).put_object(Bucket="mlflow", Key="secret", Body=b"")
     url = f"{store.endpoint_url}/mlflow/secret"
-    assert requests.request(method, url, timeout=5).status_code == 403
+    assert requests.request(method, url, timeout=WITHIN).status_code == 403
 
 
 def test_its_environment_is_all_that_boto3_needs(store, monkeypatch):

@@ -1,7 +1,6 @@
 """The tracking server does its work, with default options and with any others."""
 
 import sys
-import time
 from pathlib import Path
 
 import mlflow
@@ -10,27 +9,12 @@ import pytest
 import requests
 from mlflow_lab import PostgreSQL, SeaweedFS, StartFailed, TrackingServer
 
-
-def log_run(uri: str) -> str:
-    """Logs a run with a metric and an artifact; returns its id."""
-    mlflow.set_tracking_uri(uri)
-    client = mlflow.MlflowClient()
-    run_id = client.create_run("0").info.run_id
-    client.log_metric(run_id, "loss", 0.5)
-    client.log_text(run_id, "hello", "note.txt")
-    client.set_terminated(run_id)
-    return run_id
-
-
-@pytest.fixture(autouse=True)
-def tracking_uri_as_before():
-    before = mlflow.get_tracking_uri()
-    yield
-    mlflow.set_tracking_uri(before)
+from tests.lab.conftest import log_run
+from tests.waiting import WITHIN
 
 
 def test_it_tells_its_version(server):
-    assert requests.get(f"{server.uri}/version", timeout=5).text == mlflow.__version__
+    assert requests.get(f"{server.uri}/version", timeout=WITHIN).text == mlflow.__version__
 
 
 def test_it_keeps_a_run_and_its_artifact_in_its_folder(server):
@@ -118,17 +102,17 @@ def test_it_can_serve_tls(certified_folder):
     tls = "--ssl-keyfile key.pem --ssl-certfile cert.pem"
     with TrackingServer("--uvicorn-opts", tls, folder=certified_folder, quiet=True) as server:
         answer = requests.get(
-            f"{server.uri}/version", timeout=5, verify=certified_folder / "cert.pem"
+            f"{server.uri}/version", timeout=WITHIN, verify=certified_folder / "cert.pem"
         )
         assert server.uri.startswith("https://")
         assert answer.text == mlflow.__version__
 
 
 def test_a_server_that_dies_fails_at_once_and_says_why():
-    started = time.monotonic()
+    nonsense = ("--backend-store-uri", "nonsense://user:hush@host/db")
     with pytest.raises(StartFailed) as failure:
-        TrackingServer("--backend-store-uri", "nonsense://user:hush@host/db", quiet=True).start()
-    assert time.monotonic() - started < 30
+        # Only its end can end this wait: no machine is so slow.
+        TrackingServer(*nonsense, quiet=True, timeout=1800).start()
     assert failure.value.reason.startswith("mlflow exited with code 1 after ")
     assert "nonsense://user:***@host/db" in failure.value.command
     assert "nonsense" in failure.value.log
@@ -136,11 +120,11 @@ def test_a_server_that_dies_fails_at_once_and_says_why():
     assert sys.prefix not in str(failure.value)
 
 
-def test_a_server_that_is_not_healthy_in_time_is_stopped():
+def test_a_server_that_is_not_healthy_in_time_is_stopped(monkeypatch):
+    monkeypatch.setattr(TrackingServer, "_healthy", lambda self: False)
     server = TrackingServer(quiet=True, timeout=0.5)
-    started = time.monotonic()
-    with pytest.raises(StartFailed, match=r"mlflow server was not healthy after 0\.5 s\."):
+    said = r"mlflow server was not healthy after \d+\.\d s \(at most 0\.5 s on an idle machine"
+    with pytest.raises(StartFailed, match=said):
         server.start()
-    assert time.monotonic() - started < 5
     assert not server.running
     assert not server.folder.exists()

@@ -1,8 +1,6 @@
 """What a component is on this machine, and whether anything of it is left."""
 
 import socket
-import time
-from collections.abc import Callable
 
 import psutil
 from mlflow_lab.component import Component
@@ -47,10 +45,3 @@ def alive(process: psutil.Process) -> bool:
 def listens(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(true: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, f"still not so after {within:g} s"
-        time.sleep(0.02)

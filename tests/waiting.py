@@ -1,0 +1,29 @@
+"""How long tests wait for what has to happen: a bound for a busy machine, not an expectation."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from mlflow_lab.patience import patience
+
+WITHIN = 120  # seconds, for an answer, a line of a log, the end of a process, a page
+
+Found = TypeVar("Found")
+
+
+def patient(context) -> None:
+    """Whatever waits in the pages of a browser's context waits longer than Playwright's 30 s."""
+    context.set_default_timeout(1000 * WITHIN)
+
+
+def wait_until(find: Callable[[], Found], within: float = WITHIN) -> Found:
+    """Asks again until the answer is true, and returns it.
+
+    Raises AssertionError after `within` seconds, or more where other processes want to run.
+    """
+    started = time.monotonic()
+    while not (found := find()):
+        spent = time.monotonic() - started
+        assert spent < patience(within), f"still not so after {spent:.0f} s"
+        time.sleep(0.05)
+    return found
