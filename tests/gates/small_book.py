@@ -22,7 +22,7 @@ class SmallBook:
         self.folder = folder
         for name in ("conftest.py", "tests", "book"):
             (folder / name).symlink_to(ROOT / name)
-        for name in ("pyproject.toml", "requirements.txt", "_config.yml"):
+        for name in ("pyproject.toml", "requirements.txt", "_config.yml", "Makefile"):
             shutil.copy(ROOT / name, folder)
         # Copied, not linked: an edit of env/ while this runs would empty the cache.
         shutil.copytree(ROOT / "env", folder / "env")
@@ -63,11 +63,17 @@ class SmallBook:
         program = str(Path(sys.executable).parent / "jupyter-book")
         return self._run(program, "build", ".", "--warningiserror", "--keep-going")
 
+    def make(self, *targets: str) -> subprocess.CompletedProcess:
+        """Run make with the environment that the tests run in."""
+        marks = ("-o", ".venv/.python", "-o", ".venv/.ready")
+        assume_set_up = (*marks, f"BIN={Path(sys.executable).parent}")
+        return self._run("make", *targets, *assume_set_up)
+
     def _run(self, *command: str, **environment: str) -> subprocess.CompletedProcess:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not re.match("MLFLOW_TRACKING_URI|PYTEST_|HANDBOOK_", name)
+            if not re.match("MLFLOW_TRACKING_URI|PYTEST_|HANDBOOK_|MAKE|MFLAGS", name)
         }
         return subprocess.run(
             command,
@@ -76,7 +82,7 @@ class SmallBook:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=1800,
         )
 
 

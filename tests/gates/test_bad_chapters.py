@@ -1,8 +1,11 @@
 """Every gate of tests/chapters fails on a chapter that violates it, and says what is wrong."""
 
+import os
 import re
+import sys
 
 import pytest
+from mlflow_lab.warm_start import COLD
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from tests.chapters.gates import SETUP_CELL
@@ -53,6 +56,14 @@ BAD = {
     "setup/unused_import": (["import json"], "ruff: .*F401"),
     "setup/stored_output": ([STORED_OUTPUT], "outputs or an execution count are stored"),
     "setup/korean_comment": (["1 + 1  # 더하기"], "Korean in a comment"),
+    "setup/exact_predictions": (
+        ["(loaded.predict(rows) == model.predict(rows)).all()"],
+        r"exact comparison of computed numbers.*: loaded\.predict\(rows\) == model\.predict",
+    ),
+    "setup/exact_arrays": (
+        ["import numpy as np\n\nnp.array_equal([0.1 + 0.2], [0.3])"],
+        r"exact comparison of computed numbers.*: np\.array_equal",
+    ),
     "setup/no_label": (
         [new_markdown_cell("(a-task)=\n## Task\n\n## Another task")],
         "no English label, .* before '## Another task'",
@@ -75,7 +86,23 @@ BAD = {
         "no run, model or trace arrived on the tracking server",
     ),
 }
+WARM = f"{sys.platform == 'linux' and not os.environ.get(COLD)}\n"
+IS_WARM = """\
+import subprocess
+import sys
+
+known = "import sys; print('mlflow' in sys.modules)"
+warm = subprocess.run([sys.executable, "-c", known], capture_output=True, text=True)"""
+EXECUTES = {"handbook": {"cold": "the seconds of a start are shown"}}
+
 GOOD = {
+    "setup/warm_and_cold": [
+        IS_WARM.replace("warm =", "before ="),
+        new_code_cell(IS_WARM.replace("warm =", "cold ="), metadata=EXECUTES),
+        IS_WARM.replace("warm =", "after ="),
+        'assert cold.stdout == "False\\n" and before.stdout == after.stdout',
+        f"assert before.stdout == {WARM!r}",
+    ],
     "setup/tidy": [
         'from pathlib import Path\n\nPath("work/tidy").mkdir(parents=True, exist_ok=True)',
         'Path("work/tidy/note.txt").write_text("x")',

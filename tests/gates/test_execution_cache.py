@@ -2,7 +2,9 @@
 
 import json
 
+import nbformat
 import pytest
+from execution_cache import KEPT, ExecutionCache
 
 from tests.gates.small_book import SmallBook
 
@@ -15,13 +17,29 @@ Path("work/{0}").mkdir(parents=True, exist_ok=True)
 with open("work/{0}/executions", "a") as file:
     file.write("x")
 print("outputs of {0}")"""
+READING = 'assert open("../../env/server/nginx.conf").read()'
+
+# a file of each kind -> the chapters that depend on it
+READ_BY = {
+    "requirements.txt": {"first", "second"},
+    "env/mlflow_lab/ports.py": {"first", "second"},
+    "env/kernel/kernel.env": {"first", "second"},
+    "env/server/nginx.conf": {"second"},  # second names it
+    "env/server/start.sh": set(),
+    "env/server/README.md": set(),
+    "env/setup/lab.py": set(),
+    "README.md": set(),
+}
+
+NOT_EXECUTED, FAILED = "실행하지 않은 장", "실행에 실패한 장"  # titles of boxes
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     book = SmallBook(tmp_path_factory.mktemp("book"))
-    for name in ("first", "second"):
-        book.add(f"setup/{name}", COUNTING.format(name))
+    book.add("setup/first", COUNTING.format("first"))
+    book.add("setup/second", COUNTING.format("second"), READING)
+    (book.folder / "README.md").touch()
     return book
 
 
@@ -41,6 +59,19 @@ def edit(book, name: str, kind: str, old: str, new: str) -> None:
     path.write_text(json.dumps(notebook))
 
 
+def to_execute(book) -> set[str]:
+    cache = ExecutionCache(book.folder)
+    return {
+        path.stem
+        for path in book.folder.glob("notebooks/setup/*.ipynb")
+        if cache.executed_at(path) is None
+    }
+
+
+def page_of(book, name: str) -> str:
+    return (book.folder / f"_build/html/notebooks/setup/{name}.html").read_text()
+
+
 def run(book) -> None:
     result = book.pytest("notebooks", "-q")
     assert result.returncode == 0, result.stdout
@@ -48,9 +79,11 @@ def run(book) -> None:
 
 def test_the_life_of_a_cache(book):
     """One story, in order: each step needs the state that the step before left."""
-    refused = book.build()
-    assert refused.returncode != 0, "a page without outputs was built"
-    assert "no fresh outputs for: notebooks/setup/first, notebooks/setup/second" in refused.stdout
+    incomplete = book.build()
+    assert incomplete.returncode != 0, "a book without outputs was built as if it were whole"
+    for name in ("first", "second"):
+        assert f"no fresh outputs for notebooks/setup/{name}: execute it" in incomplete.stdout
+        assert NOT_EXECUTED in page_of(book, name)
     assert executions(book) == {}, "the build executed a chapter"
 
     run(book)
@@ -61,8 +94,8 @@ def test_the_life_of_a_cache(book):
     built = book.build()
     assert built.returncode == 0, built.stdout
     assert executions(book) == {"first": 1, "second": 1}, "the build executed a chapter"
-    page = book.folder / "_build/html/notebooks/setup/second.html"
-    assert "outputs of second" in page.read_text()
+    assert "outputs of second\n" in page_of(book, "second")
+    assert NOT_EXECUTED not in page_of(book, "first") + page_of(book, "second")
 
     edit(book, "first", "markdown", "# Title", "# Another title")
     run(book)
@@ -70,19 +103,67 @@ def test_the_life_of_a_cache(book):
     assert book.build().returncode == 0
 
     edit(book, "second", "code", "outputs of", "new outputs of")
-    refused = book.build()
-    assert refused.returncode != 0
-    assert "no fresh outputs for: notebooks/setup/second" in refused.stdout
+    incomplete = book.build()
+    assert incomplete.returncode != 0
+    assert "no fresh outputs for notebooks/setup/second" in incomplete.stdout
+    assert NOT_EXECUTED in page_of(book, "second")
+    assert "outputs of first\n" in page_of(book, "first"), "the other chapter lost its outputs"
     run(book)
     assert executions(book) == {"first": 1, "second": 2}, "one edit must execute one chapter"
     assert book.build().returncode == 0
-    assert "new outputs of second" in page.read_text()
+    assert "new outputs of second\n" in page_of(book, "second")
 
-    with open(book.folder / "requirements.txt", "a") as lock:
-        lock.write("# changed\n")
-    assert "no fresh outputs" in book.build().stdout
+    edit(book, "second", "code", "print(", "1 / 0\nprint(")
+    incomplete = book.make("book")
+    assert incomplete.returncode != 0, "a book with a failed chapter was built as if it were whole"
+    assert "1 failed, 2 passed" in incomplete.stdout
+    assert "no fresh outputs for notebooks/setup/second: it failed" in incomplete.stdout
+    assert "The book: _build/html/index.html" in incomplete.stdout
+    assert FAILED in page_of(book, "second")
+    assert "ZeroDivisionError: division by zero" in page_of(book, "second")
+    assert "outputs of first\n" in page_of(book, "first"), "the other chapter lost its outputs"
+    edit(book, "second", "code", "1 / 0\n", "")
     run(book)
-    assert executions(book) == {"first": 2, "second": 3}, "a new lock must execute everything"
+    assert executions(book) == {"first": 1, "second": 3}
+    assert book.build().returncode == 0
+    assert FAILED not in page_of(book, "second")
+
+    edit(book, "second", "code", "new outputs of", "other outputs of")
+    assert to_execute(book) == {"second"}
+    edit(book, "second", "code", "other outputs of", "new outputs of")
+    assert to_execute(book) == set(), "an edit that was taken back executes a chapter"
+
+    for name, readers in READ_BY.items():
+        file = book.folder / name
+        before = file.read_text()
+        file.write_text(f"{before}\n# changed\n")
+        assert to_execute(book) == readers, name
+        file.write_text(before)
+        assert to_execute(book) == set(), name
+    for name, of_first, of_second in (
+        ("env/server/README.md", 1, 3),
+        ("env/server/nginx.conf", 1, 4),
+        ("requirements.txt", 2, 5),
+    ):
+        with open(book.folder / name, "a") as file:
+            file.write("# changed\n")
+        run(book)
+        assert executions(book) == {"first": of_first, "second": of_second}, name
+
+
+def test_a_cache_does_not_grow_without_bound(tmp_path):
+    book = SmallBook(tmp_path)
+    cache, gone = ExecutionCache(book.folder), book.add("setup/gone", "1")
+    cache.store(gone, nbformat.read(gone, 4), 1.0, cache.inputs(gone))
+    cache.store_failure(gone, "why", cache.inputs(gone))
+    gone.unlink()
+    for edited in range(KEPT + 2):
+        path = book.add("setup/kept", str(edited))
+        cache.store(path, nbformat.read(path, 4), 1.0, cache.inputs(path))
+        cache.store_failure(path, "why", cache.inputs(path))
+    assert cache.executed_at(path) and cache.failure(path) == "why"
+    assert len(list(cache.folder.glob("executed/*"))) == KEPT
+    assert len(list(cache.folder.rglob("failures/**/*.ipynb"))) == 1
 
 
 def test_a_server_that_does_not_answer_is_named_before_anything_runs(book):

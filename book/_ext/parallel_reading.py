@@ -1,0 +1,14 @@
+"""Sphinx extension: pages are read in parallel where Sphinx is asked to (book/preview.py).
+
+sphinx_external_toc always loads sphinx_multitoc_numbering, which does not declare whether it may
+be; it changes numbers of parts after the reading, and here no part has one.
+"""
+
+
+def _declare(app, config):
+    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+
+
+def setup(app):
+    app.connect("config-inited", _declare, priority=900)
+    return {"parallel_read_safe": True, "version": "1"}
