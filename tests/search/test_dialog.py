@@ -23,8 +23,15 @@ def page(opened):
     return opened
 
 
-def typed(page, text: str) -> None:
+def write(page, text: str) -> None:
+    """Type, and wait until the field has it: then the results are those of what it has."""
     page.keyboard.type(text)
+    field = "document.querySelector('[role=combobox]')"
+    page.wait_for_function(f"(text) => {field}.value.endsWith(text)", arg=text)
+
+
+def typed(page, text: str) -> None:
+    write(page, text)
     page.wait_for_selector(RESULT)
 
 
@@ -62,8 +69,7 @@ def test_results_appear_while_typing_with_part_chapter_and_the_hit_marked(page):
     )
     assert 1 <= round(lines) <= 2
     before = page.locator(RESULT).count()
-    page.keyboard.type(" 없는말없는말")
-    page.wait_for_timeout(100)
+    write(page, " 없는말없는말")
     assert page.locator(RESULT).count() <= before
 
 

@@ -1,54 +1,79 @@
-"""A page comes up within a second on a slow connection and a slow processor.
+"""Text waits for one file, the page, and for the layout of what is near: counted, not timed.
 
-On a busy machine a second is longer: pages are loaded in turn with one that is known to take it.
+How long that takes on a slow connection and a slow processor is a row of `make bench`.
 """
 
+import re
+from itertools import repeat
+
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
-from tests.site.first_view import (
-    A_SECOND,
-    LARGEST_SHIFT,
-    in_turn,
-    page_that_takes,
-    served,
-)
+from tests.site.visits import PHONE, in_browser, visit
 
-pytestmark = pytest.mark.xdist_group("browser-1366")
+pytestmark = in_browser(PHONE)
+
+NEAR = 6  # screens; Chromium lays out a few in advance
+_TAG = re.compile(r"<(?:link|script)\b[^>]*>")
+_FAR = """(near) => [...document.querySelectorAll("article > section > section")]
+  .filter((section) => section.getBoundingClientRect().top > near * innerHeight)
+  .map((section) => section.firstElementChild)"""
+_LAID_OUT = "(e) => e.checkVisibility({ contentVisibilityAuto: true })"
 
 
 def longest_page(site) -> str:
     return max(documents_of_the_book(ROOT), key=lambda n: (site / f"{n}.html").stat().st_size)
 
 
-@pytest.fixture(scope="module")
-def server(site):
-    with served(site) as address:
-        yield address
+def waited_for(page: str) -> list[str]:
+    """Files that a browser loads before it shows the text of a page, or what follows them."""
+    found = []
+    for tag in map(BeautifulSoup, _TAG.findall(page), repeat("html.parser")):
+        link, script = tag.find("link", rel="stylesheet", href=True), tag.find("script", src=True)
+        if link and link.get("media") != "print":
+            found.append(link["href"])
+        if script and not any(map(script.has_attr, ("defer", "async"))):
+            found.append(script["src"])
+    return found
 
 
-@pytest.fixture(scope="module")
-def known_pages(tmp_path_factory):
-    """Address of `second.html`, which takes a second, and `slow.html`, which takes longer."""
-    folder = tmp_path_factory.mktemp("known_pages")
-    styles, rounds = A_SECOND
-    page_that_takes(folder, "second", styles, rounds)
-    page_that_takes(folder, "slow", 2 * styles, 2 * rounds)
-    with served(folder) as address:
-        yield address
+def test_text_waits_for_no_other_file(pages):
+    found = {name: waited_for(page.read_text()) for name, page in pages.items()}
+    assert {name: files for name, files in found.items() if files} == {}
 
 
-@pytest.mark.parametrize("which", ["landing page", "run", "longest page"])
-def test_a_page_comes_up_quickly(browser, server, known_pages, site, which):
-    named = {"landing page": documents_of_the_book(ROOT)[0], "run": "notebooks/concepts/run"}
-    name = named.get(which) or longest_page(site)
-    view, second = in_turn(browser, f"{server}/{name}.html", f"{known_pages}/second.html")
-    print(f"{name}: {view.largest_paint:.2f} of {second:.2f} s, shift {view.layout_shift:.3f}")
-    assert view.largest_paint <= second
-    assert view.layout_shift <= LARGEST_SHIFT
+@pytest.mark.parametrize(
+    ("tag", "files"),
+    [
+        ('<link rel="stylesheet" type="text/css" href="a.css" />', ["a.css"]),
+        ('<link rel="stylesheet" media="print" href="a.css">', []),
+        ('<link rel="icon" href="a.svg">', []),
+        ('<script src="a.js"></script>', ["a.js"]),
+        ('<script defer src="a.js"></script>', []),
+        ("<script>1</script>", []),
+    ],
+)
+def test_a_file_that_text_waits_for_is_found(tag, files):
+    assert waited_for(f"<head>{tag}</head><p>text</p>") == files
 
 
-def test_a_slow_page_is_found(browser, known_pages):
-    view, second = in_turn(browser, f"{known_pages}/slow.html", f"{known_pages}/second.html", 2)
-    assert view.largest_paint > second
+def laid_out_far_below(page) -> tuple[int, int]:
+    """How many sections are far below the first screen, and how many of these are laid out."""
+    far = f"({_FAR})({NEAR})"
+    return page.evaluate(f"[{far}.length, {far}.filter({_LAID_OUT}).length]")
+
+
+def test_sections_far_below_are_not_laid_out(browser, site):
+    with visit(browser, (site / f"{longest_page(site)}.html").as_uri(), PHONE) as visited:
+        far, laid_out = laid_out_far_below(visited.page)
+        assert (far > 0, laid_out) == (True, 0)
+
+
+def test_a_page_that_is_laid_out_whole_is_found(browser, site):
+    with visit(browser, (site / f"{longest_page(site)}.html").as_uri(), PHONE) as visited:
+        style = "article > section > section { content-visibility: visible !important }"
+        visited.page.add_style_tag(content=style)
+        far, laid_out = laid_out_far_below(visited.page)
+        assert far == laid_out > 0
