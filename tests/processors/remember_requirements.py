@@ -1,0 +1,18 @@
+"""Start-up file of the kernels in which test_numbers.py executes sections.
+
+For every model `log_model` starts a process that loads it, to see what it imports. Here that is
+done once a flavor: what a model imports does not depend on the processor.
+"""
+
+from mlflow.utils import environment
+
+_infer, _known = environment._infer_requirements, {}
+
+
+def _remember(model_uri, flavor, **options):
+    if flavor not in _known:
+        _known[flavor] = _infer(model_uri, flavor, **options)
+    return list(_known[flavor])
+
+
+environment._infer_requirements = _remember
