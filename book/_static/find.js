@@ -1,18 +1,20 @@
 // Filters the lists of book/find while one types. A line stays when it has every word; where none
-// has them all, the nearest lines stay, so that a whole line of a log can be pasted.
+// has them all, the nearest lines stay, so that a whole line of a log can be pasted. The best match
+// comes first, with its chapter.
 (() => {
   const field = document.getElementById("find-field");
   const count = document.querySelector(".find-count");
-  const groups = [...document.querySelectorAll(".find-group")];
+  const groups = [...document.querySelectorAll(".find-group")].map((node, place) => ({ node, place }));
   const counted = count.textContent;
   const PARTICLE = /(?<=[가-힣])(을|를|이|가|은|는|에|의|로|와|과|도|에서|으로|까지|부터)$/;
 
   const fold = (text) => text.normalize("NFKC").toLowerCase().replace(/[\s`'"‘’“”]+/g, " ");
-  const lines = [...document.querySelectorAll(".find-list > li")].map((node) => {
+  const lines = [...document.querySelectorAll(".find-list > li")].map((node, place) => {
     const message = node.querySelector(".find-message");
     return {
       node,
       message,
+      place,
       link: node.querySelector("a"),
       shown: fold(node.querySelector("p").textContent),
       hidden: fold(message ? message.textContent : ""),
@@ -32,26 +34,41 @@
     return { word, found: new Set(found), weight: Math.log(1 + lines.length / found.length) };
   }
 
+  // Messages are pasted: the best match first, in its chapter, in its part. Tasks keep their order.
+  // Without words all are equal, and stand as they were written.
+  const ranked = lines.some((line) => line.message);
+  function order() {
+    for (const group of groups) {
+      const own = lines.filter((line) => group.node.contains(line.node));
+      group.score = Math.max(...own.map((line) => line.score));
+    }
+    const best = (one, other) => other.score - one.score || one.place - other.place;
+    for (const siblings of [groups, lines]) {
+      for (const { node } of [...siblings].sort(best)) node.parentElement.append(node);
+    }
+    const follows = Node.DOCUMENT_POSITION_FOLLOWING;
+    lines.sort(({ node }, other) => (node.compareDocumentPosition(other.node) & follows ? -1 : 1));
+  }
+
   function filter() {
     const words = wordsOf(field.value).map(look);
     const known = words.filter((word) => word.found.size);
-    const scores = lines.map((line) =>
-      known.reduce((sum, word) => sum + (word.found.has(line) ? word.weight : 0), 0),
-    );
-    const best = Math.max(...scores);
+    for (const line of lines) {
+      line.score = known.reduce((sum, word) => sum + (word.found.has(line) ? word.weight : 0), 0);
+    }
+    if (ranked) order();
+    const best = Math.max(...lines.map((line) => line.score));
     const complete = lines.some((line) => known.every((word) => word.found.has(line)));
     const needed = complete ? best - 1e-9 : best * 0.85;
     let left = 0;
-    lines.forEach((line, at) => {
-      line.node.hidden = words.length > 0 && (best === 0 || scores[at] < needed);
+    lines.forEach((line) => {
+      line.node.hidden = words.length > 0 && (best === 0 || line.score < needed);
       left += !line.node.hidden;
       if (!line.message) return;
       const told = known.some((w) => line.hidden.includes(w.word) && !line.shown.includes(w.word));
       line.message.hidden = line.node.hidden || !told;
     });
-    for (const group of groups) {
-      group.hidden = !group.querySelector(".find-list > li:not([hidden])");
-    }
+    for (const { node } of groups) node.hidden = !node.querySelector("li:not([hidden])");
     if (!words.length) count.textContent = counted;
     else if (!left) count.textContent = "맞는 줄이 없다. 낱말을 줄여 본다.";
     else if (complete && known.length === words.length) {

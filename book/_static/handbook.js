@@ -59,12 +59,50 @@
   announcement.className = "visually-hidden"
   announcement.setAttribute("role", "status")
 
-  document.addEventListener("click", async ({ target }) => {
-    const button = target.closest(".copy")
-    if (!button) return
-    const code = button.parentElement.querySelector("pre").cloneNode(true)
+  function codeOf(block) {
+    const code = block.querySelector("pre").cloneNode(true)
     code.querySelectorAll(".gp, .go, .linenos").forEach((part) => part.remove())
-    await copy(code.textContent.trimEnd())
+    return code.textContent.trimEnd()
+  }
+
+  // A section and what has to run before it, as one cell: the set-up of the chapter, the sections
+  // that its line names, and those that they name. tests/sections runs the same.
+  function codeWithNeeds(section) {
+    const wanted = new Set([document.querySelector(".bd-article section"), section])
+    for (const each of wanted) {
+      for (const link of each.querySelectorAll(":scope > .needs a")) {
+        wanted.add(document.getElementById(link.hash.slice(1)).closest("section"))
+      }
+    }
+    return [...document.querySelectorAll(".bd-article .cell:has(.cell_input)")]
+      .filter((cell) => {
+        const place = cell.closest("section")
+        return wanted.has(place) && (place === section || !cell.matches(".tag_raises-exception"))
+      })
+      .map((cell) => inOneCell(codeOf(cell.querySelector(".cell_input"))))
+      .join("\n\n")
+  }
+
+  // A magic of a whole cell has to be its first line: among others it is called.
+  function inOneCell(code) {
+    const [, name, line, body] = code.match(/^%%(\w+) ?(.*)\n([^]*)$/) ?? []
+    if (!name) return code
+    const called = [name, line, `${body}\n`].map((text) => JSON.stringify(text)).join(", ")
+    return `get_ipython().run_cell_magic(${called})`
+  }
+
+  for (const needs of document.querySelectorAll(".needs")) {
+    const button = needs.appendChild(document.createElement("button"))
+    button.type = "button"
+    button.className = "copy-all"
+    button.textContent = "필요한 코드까지 복사"
+  }
+
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest(".copy, .copy-all")
+    if (!button) return
+    const all = button.matches(".copy-all")
+    await copy(all ? codeWithNeeds(button.closest("section")) : codeOf(button.parentElement))
     button.focus()
     button.classList.add("copied")
     announcement.textContent = "복사했다"
@@ -74,17 +112,26 @@
     }, 2000)
   })
 
-  // What scrolls sideways or down in itself must scroll by the keyboard too.
+  // What scrolls sideways or down in itself must scroll by the keyboard too, and shows that it goes
+  // on beyond its edge.
   const SCROLLERS = ".highlight pre, .pst-scrollable-table-container, .cell_output > .text_html"
+  const showEdge = ({ target }) => {
+    const hidden = target.scrollWidth - target.clientWidth - target.scrollLeft
+    target.classList.toggle("goes-on", hidden > 1)
+  }
   const resized = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       const scrolls =
         target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight + 1
       target.toggleAttribute("tabindex", scrolls)
       if (scrolls) target.tabIndex = 0
+      showEdge({ target })
     }
   })
-  document.querySelectorAll(SCROLLERS).forEach((element) => resized.observe(element))
+  for (const element of document.querySelectorAll(SCROLLERS)) {
+    resized.observe(element)
+    element.addEventListener("scroll", showEdge, { passive: true })
+  }
 
   // Contents of the page: where the reader is.
   const places = new Map()

@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from book_facts import INDEX
 from bs4 import BeautifulSoup
-from chapters import notebooks, read_chapter, read_source
+from chapters import notebooks
 from code_links import link_names
 from name_uses import ChapterReader
 from sphinx.highlighting import PygmentsBridge
@@ -61,22 +60,6 @@ def test_code_that_is_shown_differently_has_no_links(names):
     block = PygmentsBridge("html").highlight_block("mlflow.set_tag('a', 1)", "ipython3")
     uses = ChapterReader(names).uses("mlflow.set_tag('a', 1)")
     assert link_names(block, "x; mlflow.set_tag('a', 1)", uses, "i.html") == block
-
-
-@pytest.mark.parametrize("document", [document for document, _, _ in notebooks(ROOT)])
-def test_code_of_a_page_is_the_code_of_its_notebook(pages, document):
-    """Links change no character that a reader copies, and every page has some."""
-    page = BeautifulSoup(pages[document].read_text(), "html.parser")
-    shown = [pre.get_text().strip("\n") for pre in page.select(".cell_input pre")]
-    chapter = read_chapter(read_source(ROOT / f"{document}.ipynb"))
-    written = [
-        cell.source.strip("\n")
-        for section in chapter.sections
-        for cell in section.visible_cells
-        if not {"remove-input", "hide-input"} & set(cell.metadata.get("tags", []))
-    ]
-    assert set(filter(None, written)) <= set(shown)
-    assert page.select(f'.cell_input a[href*="{INDEX.rpartition("/")[2]}.html#"]')
 
 
 def test_links_weigh_little(site, pages, capsys):

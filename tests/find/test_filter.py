@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.site.accessibility import announcing
+
 pytestmark = pytest.mark.xdist_group("browser")
 
 
@@ -74,6 +76,20 @@ def test_a_pasted_line_finds_its_section(open_page, pasted, target):
     assert target in found and len(found) <= 8, found
 
 
+def test_the_best_match_of_a_pasted_line_comes_first(open_page):
+    page = open_page("by-symptom")
+    as_written = left(page)
+    page.get_by_label("메시지나 증상").fill(
+        "mlflow.exceptions.MlflowException: API request to http://mlflow/api/2.0/mlflow-artifacts "
+        "failed with exception HTTPConnectionPool(host='mlflow', port=80): Max retries exceeded "
+        "(Caused by ResponseError('too many 504 error responses'))"
+    )
+    lines = page.locator(".find-list > li:visible").all_inner_texts()
+    assert len(lines) > 1 and "504" in lines[0], lines
+    page.get_by_label("메시지나 증상").fill("")
+    assert left(page) == as_written
+
+
 def test_a_message_shows_when_the_word_is_only_in_it(open_page):
     page = open_page("by-symptom")
     page.get_by_label("메시지나 증상").fill("To start a new run, first end")
@@ -117,7 +133,7 @@ def test_the_copy_button_copies_plain_code(browser, pages):
     cell = page.locator(".cell_input", has=page.locator("a", has_text="log_params")).first
     code = cell.locator("pre").text_content().strip()
     cell.hover()
-    cell.get_by_role("button").click()
-    page.wait_for_timeout(200)
+    with announcing(page, "복사했다"):
+        cell.get_by_role("button").click()
     assert page.evaluate("navigator.clipboard.readText()").strip() == code
     context.close()

@@ -2,6 +2,7 @@
 
 import gzip
 from collections import Counter
+from functools import cache
 
 import pytest
 from api_index import anchor
@@ -11,6 +12,7 @@ from name_uses import ChapterReader
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group("find-pages")  # what they read is read once
 FEWEST_SYMPTOMS = 180  # what the chapters of today reach
 HEAVIEST = 200_000  # bytes of a page with its own files, compressed
 
@@ -22,11 +24,18 @@ def chapters():
 
 @pytest.fixture(scope="module")
 def article(pages):
+    @cache
     def read(name):
         page = BeautifulSoup(pages[f"book/find/{name}"].read_text(), "html.parser")
         return page.select_one("article.bd-article")
 
     return read
+
+
+@pytest.fixture(scope="module")
+def lines(article):
+    """The lines of the API index by their anchors."""
+    return {line["id"]: line for line in article("api-index").select("li[id]")}
 
 
 def targets(links) -> Counter:
@@ -64,22 +73,22 @@ def test_a_live_message_is_there_where_its_heading_is_shortened(article):
         assert message.get_text().strip() not in title
 
 
-def test_every_name_has_a_line_with_its_official_page(article, names, capsys):
+def test_every_name_has_a_line_with_its_official_page(article, lines, names, capsys):
     index = article("api-index")
     for kind, entries in names.items():
         for entry in entries:
-            line = index.find("li", id=anchor(kind, entry.name))
+            line = lines[anchor(kind, entry.name)]
             assert line.find("code").get_text().endswith(entry.name)
             assert line.find("a", string=["공식", "소스"])["href"] == entry.url
     sentences = [section.find("p").get_text() for section in index.select("section.find-group")]
     with capsys.disabled():
         print("\napi-index:", *sentences, sep="\n  ", end="")
-    assert len(index.select(".api-list > li")) == sum(map(len, names.values()))
+    assert len(index.select(".api-list > li")) == len(lines) == sum(map(len, names.values()))
 
 
-def test_uses_of_a_chapter_are_linked_or_counted(article, names, chapters):
+def test_uses_of_a_chapter_are_linked_or_counted(lines, names, chapters):
     """Each name of one chapter leads to it; a name that no chapter uses says so."""
-    index = article("api-index")
+    linked = {name: [a["href"] for a in line.select(".api-uses a")] for name, line in lines.items()}
     for document, chapter in chapters.items():
         reader = ChapterReader(names)
         used = {
@@ -90,14 +99,14 @@ def test_uses_of_a_chapter_are_linked_or_counted(article, names, chapters):
             if not is_hidden(cell)
         }
         for kind, name in used:
-            links = index.find("li", id=anchor(kind, name)).select(".api-uses a")
-            assert any(f"/{document}.html" in link["href"] for link in links), (name, document)
-    for line in index.select(".api-list > li"):
-        assert bool(line.select(".api-uses a")) != bool(line.select(".api-unused"))
+            links = linked[anchor(kind, name)]
+            assert any(f"/{document}.html" in link for link in links), (name, document)
+    for name, line in lines.items():
+        assert bool(linked[name]) != bool(line.select(".api-unused"))
 
 
-def test_a_recipe_that_names_the_call_comes_first(article):
-    uses = article("api-index").find("li", id="mlflow.log_params").select(".api-uses a")
+def test_a_recipe_that_names_the_call_comes_first(lines):
+    uses = lines["mlflow.log_params"].select(".api-uses a")
     assert uses[0]["href"].endswith("#run-params")
 
 

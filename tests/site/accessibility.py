@@ -1,19 +1,19 @@
 """What stands in a reader's way who does not see, or does not use a mouse."""
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
-from tests.site.visits import lay_out_everything
-
-_AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 _COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+_LAYOUT_RULES = ["scrollable-region-focusable"]
+_EXPERIMENTAL = ["label-content-name-mismatch"]  # of axe-core 4.12, not of 4.14
 
-# Colours depend on the tags and classes that lead to an element. One element of each kind is
-# enough; a chapter has ten thousand more, with which axe takes ten times as long. First the words
-# of code, which no other rule looks at, then everything.
+# The colours of a word of code depend on its classes. One of each is enough: a chapter has ten
+# thousand more, with which axe takes ten times as long, and which no other rule looks at.
 _THIN_CODE = """() => {
   const seen = new Set()
   for (const word of document.querySelectorAll("code > .pre")) word.replaceWith(...word.childNodes)
@@ -25,51 +25,82 @@ _THIN_CODE = """() => {
   }
   document.querySelectorAll(".highlight pre").forEach((pre) => pre.normalize())
 }"""
-_THIN = """() => {
-  const seen = new Set()
-  for (const element of [...document.querySelectorAll("article *")].reverse()) {
-    const inside = new Set([...element.querySelectorAll("*")].map((e) => e.tagName + e.className))
-    let kind = [...inside].sort().join()
-    for (let e = element; e.tagName !== "ARTICLE"; e = e.parentElement)
-      kind += `<${e.tagName} ${e.className} ${e.getAttribute("style")}`
-    if (seen.has(kind)) element.remove()
-    else seen.add(kind)
+# Those of any element depend on the style sheets, and on what leads to it; on the landing page also
+# on its place among its neighbours.
+_THIN = """(known) => {
+  const judged = new Set(known)
+  const needed = new Set()
+  const landing = document.body.classList.contains("landing")
+  const place = (e) => landing && [...e.parentElement.children].indexOf(e)
+  const styles = [...document.querySelectorAll("style")].map((style) => style.textContent).join()
+  let sheet = 0
+  for (let i = 0; i < styles.length; i++) sheet = (31 * sheet + styles.charCodeAt(i)) | 0
+  for (const element of [...document.querySelectorAll("body *")].reverse()) {
+    let kind = sheet
+    for (let e = element; e !== document.body; e = e.parentElement)
+      kind += `<${e.tagName} ${e.className} ${e.getAttribute("style")} ${e.ariaCurrent} ${place(e)}`
+    if (judged.has(kind) && !needed.has(element)) {
+      element.remove()
+    } else {
+      judged.add(kind)
+      needed.add(element.parentElement)
+    }
   }
+  return [...judged].slice(known.length)
 }"""
-_RUN = """async (options) => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"], ...options })
+_PAGE = {"include": ["html"]}
+_SHOWN = """[...document.querySelectorAll("article *")]
+  .map((e) => Number(e.checkVisibility({ visibilityProperty: true }))).join("")"""
+_RUN = """async ([context, options]) => {
+  const { violations } = await axe.run(context, { resultTypes: ["violations"], ...options })
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
     `${id}: ${html.slice(0, 200)} (${failureSummary.replace(/\\s+/g, " ")})`))
 }"""
 
 
-def obstacles(page) -> list[str]:
-    """What axe-core finds against WCAG 2.1 A and AA and its best practices, but for colours.
+def bring_axe(page) -> None:
+    """Load axe-core into the page.
 
     Changes the page: most coloured words of code are dissolved.
     """
-    _bring_axe(page)
-    others = {rule: {"enabled": False} for rule in _COLOUR_RULES}
-    return page.evaluate(_RUN, {"runOnly": _RULES, "rules": others})
+    page.evaluate(_THIN_CODE)
+    page.evaluate(Axe().axe_script)
 
 
-def pale_text(page, scheme: str) -> list[str]:
-    """What axe-core finds against the colours of a scheme.
+def shown(page) -> str:
+    """A digit for each element of the text: whether it is shown at this width."""
+    return page.evaluate(_SHOWN)
 
-    Changes the page: one element of each kind is left, so that `obstacles` finds little afterwards.
+
+def obstacles(page, frame_alone: bool = False) -> list[str]:
+    """What axe-core finds against WCAG 2.1 A and AA and its best practices, but for colours.
+
+    `frame_alone`: of the text, only what depends on its layout, not on what is shown of it.
     """
-    _bring_axe(page)
-    page.emulate_media(color_scheme=scheme)
-    page.evaluate(_THIN)
-    return page.evaluate(_RUN, {"runOnly": {"type": "rule", "values": _COLOUR_RULES}})
+    rules = {rule: {"enabled": False} for rule in _COLOUR_RULES}
+    rules |= {rule: {"enabled": True} for rule in _EXPERIMENTAL}
+    options = {"runOnly": _RULES, "rules": rules}
+    if not frame_alone:
+        return page.evaluate(_RUN, [_PAGE, options])
+    layout = {"runOnly": {"type": "rule", "values": _LAYOUT_RULES}}
+    return page.evaluate(_RUN, [_PAGE | {"exclude": ["article"]}, options]) + page.evaluate(
+        _RUN, [_PAGE, layout]
+    )
 
 
-def _bring_axe(page) -> None:
-    """Load axe-core into the page, unless it is there already."""
-    if page.evaluate("typeof axe") == "undefined":
-        lay_out_everything(page)
-        page.evaluate(_THIN_CODE)
-        page.add_script_tag(path=_AXE)
+def forget_judged(page, judged: set[str]) -> bool:
+    """Leave of the page one element of each kind of colours that is not among `judged`, and add it.
+
+    Whether there is one.
+    """
+    fresh = page.evaluate(_THIN, list(judged))
+    judged.update(fresh)
+    return bool(fresh)
+
+
+def pale_text(page) -> list[str]:
+    """What axe-core finds against the colours that the page has now."""
+    return page.evaluate(_RUN, [_PAGE, {"runOnly": {"type": "rule", "values": _COLOUR_RULES}}])
 
 
 def unmarked_english(body: BeautifulSoup) -> list[str]:
@@ -107,4 +138,39 @@ def stop(page) -> dict:
             problems.push("is not in view")
           return { name, problems, inside: e.closest("header, main, [popover]")?.id || "" }
         }"""
+    )
+
+
+_LISTEN = """(text) => {
+  window.announced = null
+  const listener = new MutationObserver(() => {
+    const said = [...document.querySelectorAll("[role=status]")].map((e) => e.textContent)
+    if (said.includes(text)) announced ??= { focus: document.activeElement.className }
+  })
+  listener.observe(document.body, { subtree: true, childList: true, characterData: true })
+}"""
+
+
+@contextmanager
+def announcing(page, text: str) -> Iterator[None]:
+    """What is done inside makes the page say `text` to a screen reader, for however short a time.
+
+    Leaves in the page's `announced` the classes of the control that had the focus then.
+    """
+    page.evaluate(_LISTEN, text)
+    yield
+    page.wait_for_function("announced")
+
+
+def wait_until_settled(page, selector: str) -> None:
+    """Wait until an element has not moved for 30 frames: what stands above it is laid out."""
+    page.evaluate("window.settling = { top: NaN, frames: 0 }")
+    page.wait_for_function(
+        """(selector) => {
+          const top = document.querySelector(selector)?.getBoundingClientRect().top ?? NaN
+          settling.frames = top === settling.top ? settling.frames + 1 : 0
+          settling.top = top
+          return settling.frames >= 30
+        }""",
+        arg=selector,
     )

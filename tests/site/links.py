@@ -1,9 +1,8 @@
 """Dead links of a built site."""
 
+from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-
-from bs4 import BeautifulSoup
 
 _ATTRIBUTES = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "src"}
 
@@ -28,15 +27,21 @@ def dead_links(site: Path) -> list[str]:
     return problems
 
 
+class _Reader(HTMLParser):
+    """The targets of a page's links, and its anchors. Builds no tree: a site has many pages."""
+
+    def __init__(self):
+        super().__init__()
+        self.targets, self.anchors = set(), set()
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.targets |= {given.get(_ATTRIBUTES.get(tag))} - {None, "", "#"}
+        self.anchors |= {given.get("id"), given.get("name") if tag == "a" else None} - {None}
+
+
 def _read(path: Path) -> tuple[set[str], set[str]]:
     """The targets of a page's links, and its anchors."""
-    soup = BeautifulSoup(path.read_text(), "html.parser")
-    targets = {
-        element[attribute]
-        for tag, attribute in _ATTRIBUTES.items()
-        for element in soup.find_all(tag)
-        if element.get(attribute)
-    }
-    anchors = {element["id"] for element in soup.find_all(id=True)}
-    anchors |= {element["name"] for element in soup.find_all("a", attrs={"name": True})}
-    return {target for target in targets if target != "#"}, anchors
+    reader = _Reader()
+    reader.feed(path.read_text())
+    return reader.targets, reader.anchors

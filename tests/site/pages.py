@@ -3,25 +3,19 @@
 import re
 from pathlib import Path
 
+from book_facts import INDEX
 from bs4 import BeautifulSoup
-from chapters import ERRORS, SEE_ALSO
+from chapters import ERRORS, SEE_ALSO, is_hidden, read_chapter, read_source
 
 from tests.site.accessibility import unmarked_english
-
-
-def article(page: Path) -> BeautifulSoup:
-    """The part of a built page that the book wrote."""
-    return BeautifulSoup(page.read_text(), "html.parser").select_one("article.bd-article")
-
 
 # `[1m]` is PromQL's way to write a minute.
 _ANSI = re.compile(r"\x1b\[|\[\d+;\d*m|\[\d+m(?!\])")
 
 
-def problems_of_a_page(page: Path) -> list[str]:
+def problems_of_a_page(soup: BeautifulSoup) -> list[str]:
     """Problems that any page of the book can have."""
     problems = []
-    soup = BeautifulSoup(page.read_text(), "html.parser")
     if soup.html.get("lang") != "ko":
         problems.append("the language of the page is not ko")
     body = soup.select_one("article.bd-article")
@@ -41,9 +35,12 @@ def problems_of_a_page(page: Path) -> list[str]:
     return problems + unmarked_english(soup.html)
 
 
-def problems_of_a_chapter(page: Path) -> list[str]:
-    """Problems of the anatomy of a chapter: its first sentence, recipes, errors, links."""
-    problems, body = [], article(page)
+def problems_of_a_chapter(soup: BeautifulSoup, folder: Path) -> list[str]:
+    """Problems of the anatomy of a chapter: its first sentence, recipes, errors, links, download.
+
+    `folder` is where the page is.
+    """
+    problems, body = [], soup.select_one("article.bd-article")
     title = body.find("h1")
     if title.find_next(["p", "h2"]).name != "p":
         problems.append("no sentence under the title says what the page is for")
@@ -54,4 +51,28 @@ def problems_of_a_chapter(page: Path) -> list[str]:
         problems.append(f"the last section is not '{SEE_ALSO}'")
     if not body.select(".cell_output"):
         problems.append("no output on the page")
+    if "remove-cell" in body.decode():
+        problems.append("checks of the authors are on the page")
+    button = soup.select_one('[href*="_sources/"][href$=".ipynb"]')
+    if not button:
+        problems.append("no download button")
+    elif not (folder / button["href"]).is_file():
+        problems.append(f"nothing to download: {button['href']}")
+    elif any(map(is_hidden, read_source(folder / button["href"]).cells)):
+        problems.append("checks of the authors are in the download")
+    return problems
+
+
+def problems_of_the_code(soup: BeautifulSoup, notebook: Path) -> list[str]:
+    """Where links change a character that a reader copies; a page without any link in its code."""
+    shown = {pre.get_text().strip("\n") for pre in soup.select(".cell_input pre")}
+    written = [
+        cell.source.strip("\n")
+        for section in read_chapter(read_source(notebook)).sections
+        for cell in section.visible_cells
+        if not {"remove-input", "hide-input"} & set(cell.metadata.get("tags", []))
+    ]
+    problems = [f"not on the page: {code}" for code in written if code and code not in shown]
+    if not soup.select(f'.cell_input a[href*="{INDEX.rpartition("/")[2]}.html#"]'):
+        problems.append("no name in the code leads to the API index")
     return problems

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
 
@@ -55,20 +56,39 @@ def build(folder: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def publish_at(address: str, folder: Path) -> None:
+    """Configure the book in this folder as ours, with this public address."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    config["repository"]["url"] = address
+    (folder / "_config.yml").write_text(yaml.safe_dump(config))
+
+
+def tools_of(book: Path, name: str) -> dict[str, str]:
+    """The addresses that the tools of a page lead to, by their label."""
+    tools = page_of(book, name).select(".tools .tool")
+    return {tool["aria-label"]: tool.get("href", "") for tool in tools}
+
+
 @pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """A book with a public repository, built."""
+def private(tmp_path_factory):
+    """A book without a public address, built, and the tools of its first page."""
     folder = tmp_path_factory.mktemp("frame")
     shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("*.md"))
-    config = (ROOT / "_config.yml").read_text()
-    assert 'url: ""' in config
-    config = config.replace('url: ""', "url: https://github.com/someone/book")
-    (folder / "_config.yml").write_text(config)
+    publish_at("", folder)
     (folder / "_toc.yml").write_text(TOC)
     (folder / "first.md").write_text(FIRST)
     (folder / "second.md").write_text(SECOND)
     (folder / "line.svg").write_text(SVG)
     Image.new("RGBA", (30, 20), "red").save(folder / "dot.png")
+    build(folder)
+    return folder, tools_of(folder, "first")
+
+
+@pytest.fixture(scope="module")
+def book(private):
+    """The same book, built again with the address of a public repository."""
+    folder, _ = private
+    publish_at("https://github.com/someone/book", folder)
     build(folder)
     return folder
 
@@ -87,12 +107,15 @@ def page_of(book: Path, name: str) -> BeautifulSoup:
     return BeautifulSoup((book / "_build" / "html" / f"{name}.html").read_text(), "html.parser")
 
 
-def test_a_public_repository_brings_its_tools(first):
-    labels = {tool["aria-label"]: tool.get("href", "") for tool in first.select(".tools .tool")}
-    assert labels["저장소"] == "https://github.com/someone/book"
-    assert "/edit/main/first.md" in labels["이 페이지 고치기"]
-    assert "/issues/new" in labels["이 페이지의 문제 알리기"]
-    assert "이 페이지의 원문 내려받기" in labels
+def test_a_public_repository_brings_its_tools(book, private):
+    tools = tools_of(book, "first")
+    assert tools["저장소"] == "https://github.com/someone/book"
+    assert "/edit/main/first.md" in tools["이 페이지 고치기"]
+    assert "/issues/new" in tools["이 페이지의 문제 알리기"]
+    _, without_address = private
+    needing_it = {"저장소", "이 페이지 고치기", "이 페이지의 문제 알리기"}
+    assert set(tools) - set(without_address) == needing_it
+    assert "이 페이지의 원문 내려받기" in without_address
 
 
 def test_pictures_become_small_and_have_their_size(first, book):

@@ -59,4 +59,4 @@ def test_links_to_elsewhere_show_their_address(printed):
 def test_a_dark_screen_prints_black_on_white_and_unfolded(printed):
     page, _ = printed
     assert page.evaluate("ink") == {"theme": "light", "closed": 0}
-    assert page.locator("html").get_attribute("data-theme") == "dark"  # again, after printing
+    page.locator("html[data-theme=dark]").wait_for()  # again, after printing

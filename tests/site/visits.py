@@ -9,12 +9,13 @@ import pytest
 from tests.site.first_view import LARGEST_SHIFT, OBSERVE
 
 PHONE, LAPTOP = 360, 1366  # CSS pixels
+HEIGHT = 800
 # A paper's width without its margins, in CSS pixels: A4 is 210 mm, 10 mm of it on each side.
 PAPER = 718
 
 
 def in_browser(width: int):
-    """Pages of one width run in one process: one browser, and each page is loaded once."""
+    """Tests of one width run in one process."""
     return pytest.mark.xdist_group(f"browser-{width}")
 
 
@@ -23,36 +24,52 @@ class Visit:
     """An open page, and what the browser asked for and complained about since it was opened."""
 
     page: object
-    width: int
     requested: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
 
+    def __post_init__(self):
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requested.add(request.url))
+        self.page.add_init_script(OBSERVE)
+
+    def open(self, address: str, width: int) -> None:
+        """Load a page into the tab, in its light colours, until it asks for nothing more."""
+        self.page.emulate_media(media="screen", color_scheme="light")
+        self.resize(width)
+        self.requested.clear()
+        self.errors.clear()
+        self.page.goto(address, wait_until="networkidle")
+
+    def resize(self, width: int) -> None:
+        """Give the window another width, and the page's scripts the time to notice."""
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.evaluate(_NEXT_FRAMES)
+
     def troubles(self) -> list[str]:
-        """Errors of scripts, requests to elsewhere, sideways scrolling and moving content."""
+        """Errors of scripts, requests to elsewhere and moving content since the page was opened."""
         found = [f"JavaScript error: {error}" for error in self.errors]
         found += [
             f"a request leaves the site: {url}"
             for url in sorted(self.requested)
             if not url.startswith(("file:", "data:", "blob:"))
         ]
-        shift = self.page.evaluate("seen.shift")
-        lay_out_everything(self.page)
-        if (wide := self.page.evaluate("document.documentElement.scrollWidth")) > self.width:
-            found.append(f"scrolls sideways: {wide} px of content on {self.width} px")
-        if shift > LARGEST_SHIFT:
+        if (shift := self.page.evaluate("seen.shift")) > LARGEST_SHIFT:
             found.append(f"content moves while the page loads: {shift:.3f}")
         return found
 
+    def overflow(self) -> list[str]:
+        """Whether the page scrolls sideways, once everything is laid out."""
+        wide, screen = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        return [f"scrolls sideways: {wide} px of content on {screen} px"] * (wide > screen)
+
     def cut_on_paper(self) -> list[str]:
         """What a print of the page would cut off, or show though it is of no use on paper."""
-        page = self.page
-        page.set_viewport_size({"width": PAPER, "height": 1000})
-        page.emulate_media(media="print")
+        self.page.set_viewport_size({"width": PAPER, "height": 1000})
+        self.page.emulate_media(media="print")
         try:
-            return page.evaluate(_CUT, PAPER)
+            return self.page.evaluate(_CUT, PAPER)
         finally:
-            page.emulate_media(media="screen")
-            page.set_viewport_size({"width": self.width, "height": 800})
+            self.page.emulate_media(media="screen")
 
 
 def lay_out_everything(page) -> None:
@@ -60,6 +77,7 @@ def lay_out_everything(page) -> None:
     page.add_style_tag(content="* { content-visibility: visible !important }")
 
 
+_NEXT_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _CUT = """(paper) => {
   const shown = (e) => e.checkVisibility() && e.getClientRects().length > 0
   const found = []
@@ -81,14 +99,11 @@ _CUT = """(paper) => {
 @contextmanager
 def visit(browser, address: str, width: int, scheme: str = "light") -> Iterator[Visit]:
     """Open a page, as a new visitor with this width of window and this colour scheme."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    size = {"width": width, "height": HEIGHT}
+    context = browser.new_context(viewport=size, color_scheme=scheme)
     try:
-        page = context.new_page()
-        visited = Visit(page, width)
-        page.on("pageerror", lambda error: visited.errors.append(str(error)))
-        page.on("request", lambda request: visited.requested.add(request.url))
-        page.add_init_script(OBSERVE)
-        page.goto(address, wait_until="networkidle")
+        visited = Visit(context.new_page())
+        visited.page.goto(address, wait_until="networkidle")
         yield visited
     finally:
         context.close()
