@@ -122,9 +122,9 @@ def _gather(app, env, added, changed, removed):
     if facts.version != (version := _version()):
         facts.names, facts.version, facts.stamps = inventory(), version, {}
     cache, patterns, chapters, stamps = ExecutionCache(root), None, {}, {}
-    executions = getattr(env, "chapter_executions", {})  # of chapter_outputs, asked before
+    shown = getattr(env, "outputs_shown", {})  # of chapter_outputs, asked before
     for document, path, part in notebooks(root):
-        when = executions.get(document)
+        when, _ = shown.get(document, (None, None))
         stamps[document] = hashlib.sha256(path.read_bytes()).hexdigest() + str(when)
         if stamps[document] == facts.stamps.get(document):
             chapters[document] = facts.chapters[document]
@@ -135,8 +135,8 @@ def _gather(app, env, added, changed, removed):
             chapters[document] = of_chapter(chapter, facts.names, patterns)
         chapters[document] = replace(chapters[document], part=part)
     facts.chapters, facts.stamps = chapters, stamps
-    if before == (facts.version, chapters):
-        return []  # an edit of prose changes no list
+    if before == (facts.version, chapters) or app.tags.has("preview"):
+        return []  # an edit of prose changes no list, and a preview is not there for the lists
     return sorted(document for document in env.found_docs if document.startswith(FOLDER))
 
 

@@ -12,10 +12,15 @@ from nbformat import NotebookNode
 # The headings that every chapter has: above its errors, and above its links.
 ERRORS = "자주 만나는 오류"
 SEE_ALSO = "함께 보기"
+# The title of a section that other sections need begins with this; it is no recipe.
+PREPARATION = "준비: "
 
 _HEADING = re.compile(r"(#{1,6}) +(.+)")
 _LABEL = re.compile(r"\(([a-z0-9-]+)\)=")
 _FENCE = re.compile(r"(`{3,}|~{3,})")
+# The line of a section that names what has to run before it, with links to other sections.
+_NEEDS = re.compile(r"(?m)^\{\.needs\}\n(.+)$")
+_REFERENCE = re.compile(r"\{ref\}`(?:[^`<]*<)?([a-z0-9-]+)>?`")
 
 
 @dataclass
@@ -28,8 +33,9 @@ class Section:
     title: str
     level: int
     label: str | None
-    kind: str  # "recipe", "error", or "other": the preface, the error and see-also headings
+    kind: str  # "recipe", "error", or "other": the preface, preparations, fixed headings
     cells: list[NotebookNode] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)  # labels of sections that run before it
 
     @property
     def visible_cells(self) -> list[NotebookNode]:
@@ -75,6 +81,8 @@ def read_chapter(notebook: NotebookNode, document: str = "", part: str = "") -> 
                     continue
                 under = title if level == 2 else under
                 sections.append(Section(title, level, label, _kind(level, title, label, under)))
+            for line in _NEEDS.findall(cell.source):
+                sections[-1].needs += _REFERENCE.findall(line)
     return Chapter(document, part, sections[0].title, sections)
 
 
@@ -96,7 +104,7 @@ def _headings(markdown: str) -> Iterator[tuple[int, str, str | None]]:
 
 
 def _kind(level: int, title: str, label: str | None, under: str) -> str:
-    if label is None or under == SEE_ALSO or title == ERRORS:
+    if label is None or under == SEE_ALSO or title == ERRORS or title.startswith(PREPARATION):
         return "other"
     return "error" if level == 3 and under == ERRORS else "recipe"
 

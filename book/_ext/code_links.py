@@ -12,12 +12,14 @@ from itertools import pairwise
 
 from api_index import anchor
 from book_facts import INDEX
+from cell_languages import CellMagic, language_below_the_magic
 from name_uses import Use
 from sphinx.highlighting import PygmentsBridge
 
 _BLOCK = re.compile(r"(?P<before>.*<pre>(?:<span></span>)?)(?P<code>.*)(?P<after></pre>.*)", re.S)
 _TOKEN = re.compile(r'<span class="(?P<kind>[^"]*)">(?P<text>[^<]*)</span>|(?P<bare>[^<]+)')
 _KINDS = ("fluent", "client", "cli", "option", "env")
+MAGIC = "cell-magic"
 
 
 class LinkingBridge(PygmentsBridge):
@@ -29,6 +31,8 @@ class LinkingBridge(PygmentsBridge):
 
     def highlight_block(self, source, lang, opts=None, force=False, location=None, **others):
         """As in Sphinx. `location` is the node of the block, by which its page is known."""
+        if language := language_below_the_magic(source):
+            lang, opts = MAGIC, {"language": language}
         block = super().highlight_block(source, lang, opts, force, location, **others)
         page = getattr(self._app.builder, "current_docname", None)
         chapter = self._app.env.book_facts.chapters.get(page)
@@ -83,5 +87,6 @@ def _replace(app):
 
 def setup(app):
     app.setup_extension("book_facts")
+    app.add_lexer(MAGIC, CellMagic)
     app.connect("builder-inited", _replace)
     return {"parallel_read_safe": True, "version": "1"}

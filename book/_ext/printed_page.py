@@ -57,7 +57,7 @@ def _outdated(pdf: Path, page: Path) -> bool:
 
 
 def _print(app, exception):
-    if exception or app.builder.format != "html":
+    if exception or app.builder.format != "html" or app.tags.has("preview"):
         return
     pages = [Path(app.outdir, f"{name}.html") for name in PAGES if name in app.env.found_docs]
     outdated = [page for page in pages if _outdated(page.with_suffix(".pdf"), page)]

@@ -8,7 +8,7 @@ its code, only the words are kept.
 import re
 from dataclasses import dataclass, field
 
-from chapters import ERRORS, SEE_ALSO
+from chapters import ERRORS, PREPARATION, SEE_ALSO
 from docutils import nodes
 
 TEXT_LIMIT = 120  # characters of prose that are kept as text
@@ -57,7 +57,7 @@ def sections_of(doctree: nodes.document, labels: set[str], text: bool = True) ->
     found = []
     for node in doctree.findall(nodes.section):
         heading = _heading(node)
-        if heading == SEE_ALSO:  # what it names has a section of its own
+        if heading == SEE_ALSO or heading.startswith(PREPARATION):  # nobody looks for these
             continue
         anchor = next((name for name in node["ids"] if name in labels), node["ids"][0])
         inside = isinstance(node.parent, nodes.section)
@@ -90,7 +90,7 @@ def _blocks(node: nodes.Element):
         if isinstance(child, nodes.literal_block | nodes.term):
             yield child
         elif isinstance(child, nodes.paragraph):
-            if not _only_a_link(child):
+            if not _only_a_link(child) and "needs" not in child["classes"]:
                 yield child
         elif isinstance(child, nodes.section | nodes.title | nodes.raw | nodes.comment):
             continue

@@ -1,5 +1,6 @@
 """What a chapter must satisfy, in its source and in its outputs. One line per problem."""
 
+import ast
 import io
 import json
 import re
@@ -24,6 +25,9 @@ import mlflow
 mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"))
 mlflow.set_experiment(f"{chapter}-{{os.urandom(3).hex()}}")"""
 
+# Their results differ in the last digits between processors.
+_COMPUTING = {"predict", "predict_proba", "decision_function", "score"}
+
 _ANSI = re.compile(r"\x1b\[|\\u001b\[|\\x1b\[")
 _HANGUL = re.compile(r"[가-힣]")
 
@@ -47,6 +51,10 @@ def check_source(notebook: Path, root: Path) -> list[str]:
             problems.append(f"cell {number}: {len(lines)} lines, at most {LONGEST_CELL}")
         if any(_HANGUL.search(comment) for comment in _comments(cell.source)):
             problems.append(f"cell {number}: Korean in a comment of the code")
+        problems += [
+            f"cell {number}: exact comparison of computed numbers, use np.allclose: {comparison}"
+            for comparison in _exact_comparisons(cell.source)
+        ]
     problems += _lint(notebook, root)
     if notebook.parent.name in PARTS and notebook.parent.parent == root / "notebooks":
         expected = SETUP_CELL.format(chapter=notebook.stem)
@@ -146,6 +154,33 @@ def _comments(code: str) -> list[str]:
     python = TransformerManager().transform_cell(code)
     tokens = tokenize.generate_tokens(io.StringIO(python).readline)
     return [token.string for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _exact_comparisons(code: str) -> list[str]:
+    """Comparisons of two predictions or scores, as written, that leave no room for rounding."""
+    if code.startswith("%%"):
+        return []
+    found = []
+    for node in ast.walk(ast.parse(TransformerManager().transform_cell(code))):
+        if isinstance(node, ast.Call):
+            exact = _called(node) == "array_equal"
+        else:
+            exact = (
+                isinstance(node, ast.Compare)
+                and any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+                and sum(map(_computes, (node.left, *node.comparators))) > 1
+            )
+        found += [ast.unparse(node)] if exact else []
+    return found
+
+
+def _computes(expression: ast.expr) -> bool:
+    calls = (node for node in ast.walk(expression) if isinstance(node, ast.Call))
+    return any(_called(call) in _COMPUTING for call in calls)
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def _without_blank_lines(code: str) -> str:

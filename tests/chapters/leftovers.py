@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 import psutil
+from mlflow_lab.patience import patience
 
 from tests.chapters.kernel import MARKER
 
-GRACE = 10  # seconds; mlflow_lab's guards stop their components within this time of a kernel's end
+# Seconds on an idle machine; mlflow_lab's guards stop their components within this time of a
+# kernel's end.
+GRACE = 15
 MOST_FILES = 10  # named in a report
 _DERIVED = ("__pycache__", ".ipynb_checkpoints", "node_modules")
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -30,8 +33,8 @@ class Snapshot:
 
     def what_was_left(self, notebook: Path, marker: str) -> list[str]:
         """One line for each process, port and file that the chapter left; ends the processes."""
-        deadline = time.monotonic() + GRACE
-        while (processes := self._processes(marker)) and time.monotonic() < deadline:
+        ended = time.monotonic()
+        while (processes := self._processes(marker)) and time.monotonic() - ended < patience(GRACE):
             time.sleep(0.1)
         problems = [self._describe(process) for process in processes]
         for process in processes:
@@ -102,6 +105,6 @@ def _is_dead(process: psutil.Process) -> bool:
 def _end(process: psutil.Process) -> None:
     try:
         process.send_signal(signal.SIGKILL)
-        process.wait(GRACE)
+        process.wait(patience(GRACE))
     except psutil.Error:
         pass

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 from execution_cache import ExecutionCache
-from nbmake.nb_run import NotebookRun
+from mlflow_lab import warm_start
+from mlflow_lab.patience import patience
+from nbmake import nb_run
 from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookItem
 
-from tests.chapters import arrivals, gates, kernel, leftovers, tracking
+from tests.chapters import arrivals, cold_cells, gates, kernel, leftovers, shards, tracking
 from tests.chapters.contents import chapters_of_the_book
+
+nb_run.NotebookClient = cold_cells.Client  # nbmake makes the client of each chapter by this name
 
 
 class ChapterProblems(Exception):
@@ -25,21 +29,39 @@ class Chapter(NotebookItem):
     """One notebook: executed unless the cache holds its outputs, and checked in both cases."""
 
     def runtest(self):
+        cache = None if tracking.foreign_server() else ExecutionCache(self.config.rootpath)
+        # Before the execution: it does not know what is edited while it runs.
+        inputs = cache and cache.inputs(Path(self.path))
+        try:
+            self._check(cache, inputs)
+        except Exception as problem:  # a kernel that did not start, for instance, is one too
+            if cache and not self.config.option.executed_in:
+                cache.store_failure(Path(self.path), _said(problem), inputs)
+            raise
+
+    def _check(self, cache: ExecutionCache | None, inputs: str | None):
         root, path = self.config.rootpath, Path(self.path)
         problems = gates.check_source(path, root)
         if problems:
             raise ChapterProblems("\n".join(problems))
-        executed = None if tracking.foreign_server() else ExecutionCache(root).executed(path)
+        executed = cache and cache.executed(path)
+        if executed is None and (folder := self.config.option.executed_in):
+            raise ChapterProblems(cache.failure(path) or f"no cache in {folder} holds its outputs")
         if executed is None:
-            executed = self._execute(path, root)
+            executed, seconds = self._execute(path, root)
+            if cache:
+                cache.store(path, executed, seconds, inputs)
         problems = gates.check_outputs(executed, root)
         if problems:
             raise ChapterProblems("\n".join(problems))
 
     def _execute(self, path: Path, root: Path):
+        """The executed notebook, and the seconds that it took."""
         before, started = leftovers.Snapshot(root), time.time()
         with kernel.environment(root) as marker:
-            result = NotebookRun(path, self.config.option.nbmake_timeout).execute()
+            result = nb_run.NotebookRun(
+                path, round(patience(self.config.option.nbmake_timeout))
+            ).execute()
             seconds = time.time() - started
             problems = before.what_was_left(path, marker)
         if result.error is not None:
@@ -49,9 +71,7 @@ class Chapter(NotebookItem):
         problems += gates.check_outputs(result.nb, root)
         if problems:
             raise ChapterProblems("\n".join(problems))
-        if not tracking.foreign_server():
-            ExecutionCache(root).store(path, result.nb, seconds)
-        return result.nb
+        return result.nb, seconds
 
     def repr_failure(self, excinfo, style=None):
         if isinstance(excinfo.value, ChapterProblems):
@@ -60,6 +80,13 @@ class Chapter(NotebookItem):
 
     def reportinfo(self):
         return self.path, None, str(Path(self.path).relative_to(self.config.rootpath))
+
+
+def _said(problem: Exception) -> str:
+    """What the page of a chapter that did not pass says of it: the cell that failed, its error."""
+    if isinstance(problem, NotebookFailedException):
+        return problem.args[0].error.trace.lstrip("-\n")
+    return str(problem) if isinstance(problem, ChapterProblems) else repr(problem)
 
 
 class ChapterFile(NotebookFile):
@@ -91,6 +118,21 @@ class ContentsAreComplete(pytest.Item):
         return self.path, None, self.name
 
 
+def pytest_addoption(parser):
+    group = parser.getgroup("chapters")
+    group.addoption(
+        "--shard",
+        metavar="N/M",
+        type=shards.shard,
+        help="execute the chapters of shard N of M alone; tests/chapters/seconds.json cuts them",
+    )
+    group.addoption(
+        "--executed-in",
+        metavar="FOLDER",
+        help="execute nothing: the caches in FOLDER, one from each shard, hold all outputs",
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path, parent):
     collectors = yield
@@ -102,20 +144,19 @@ def pytest_collect_file(file_path, parent):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session, config, items):
-    notebooks = config.rootpath / "notebooks"
+    root = config.rootpath
+    chapters = {item: Path(item.path) for item in items if isinstance(item, Chapter)}
+    if config.option.shard:
+        ours = shards.chapters_of_shard(config.option.shard, root)
+        others = {item for item, path in chapters.items() if path not in ours}
+        config.hook.pytest_deselected(items=[*others])
+        items[:] = [item for item in items if item not in others]
     # The longest first, or the last chapter to start would keep one core busy alone.
-    items.sort(key=lambda item: -_expected_cost(item))
-    if config.option.nbmake and notebooks in _asked_paths(config):
+    seconds = shards.expected_seconds(chapters.values(), root)
+    items.sort(key=lambda item: -seconds.get(chapters.get(item), 0))
+    asked_for_all = root / "notebooks" in _asked_paths(config) and not config.option.shard
+    if config.option.nbmake and asked_for_all:
         items.append(ContentsAreComplete.from_parent(session, name="_toc.yml"))
-
-
-def _expected_cost(item) -> int:
-    """A rough order: processes cost seconds, cells milliseconds; 0 for what is not a chapter."""
-    if not isinstance(item, Chapter):
-        return 0
-    source = Path(item.path).read_text()
-    processes = sum(map(source.count, ("TrackingServer(", "subprocess", "uv pip", "!mlflow")))
-    return 1 + source.count('"cell_type": "code"') + 20 * processes
 
 
 def _is_xdist_worker(config) -> bool:
@@ -129,33 +170,52 @@ def _asked_paths(config) -> list[Path]:
 
 def _chapters_to_execute(config) -> list[Path]:
     """The chapters among pytest's arguments that the cache has no outputs for."""
+    if config.option.executed_in:
+        return []
     cache = ExecutionCache(config.rootpath)
     chapters = {
         path
         for folder in _asked_paths(config)
         for path in ([folder] if folder.suffix == ".ipynb" else folder.rglob("*.ipynb"))
     }
+    if config.option.shard:
+        chapters &= shards.chapters_of_shard(config.option.shard, config.rootpath)
     return [path for path in chapters if path.is_file() and cache.executed_at(path) is None]
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config):
-    """`-n auto` starts no worker when there is nothing to execute: starting them takes longer."""
+    """What `-n auto` starts: two workers more than cores, none when there is nothing to execute.
+
+    A worker waits for a third of its time, for time limits, retries and servers that start.
+    """
     if config.option.nbmake and not tracking.foreign_server() and not _chapters_to_execute(config):
-        return 0
-    return None
+        return 0  # starting them takes longer
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:  # the user's choice; xdist reads it
+        return None
+    # A container may use fewer cores than there are.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) + 2
 
 
 def pytest_sessionstart(session):
     """Start the one tracking server, before any worker exists, if a chapter has to be executed."""
     config = session.config
-    if _is_xdist_worker(config) or not config.option.nbmake:
+    if not config.option.nbmake:
+        return
+    if _is_xdist_worker(config):
+        warm_start.begin(kernel.variables(config.rootpath))
         return
     if tracking.foreign_server():
         tracking.require_answer()
         return
-    ExecutionCache(config.rootpath).prepare()
+    if folder := config.option.executed_in:
+        cache = ExecutionCache(config.rootpath)
+        chapters = [path for path in chapters_of_the_book(config.rootpath) if path.is_file()]
+        for shard in sorted(Path(folder).glob("*/")):
+            cache.take_over(ExecutionCache(config.rootpath, shard), chapters)
     if _chapters_to_execute(config):
+        warm_start.begin(kernel.variables(config.rootpath))
         config.add_cleanup(tracking.start())
 
 

@@ -1,0 +1,50 @@
+"""What a cell is written in: a cell with a magic on its first line holds a script or a file."""
+
+import re
+from pathlib import Path
+
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment
+
+_MAGIC = re.compile(r"%%(\w+)(.*)\n")
+_SHELLS = {"bash", "sh"}
+_OF_FILES = {
+    ".conf": "nginx",
+    ".env": "bash",
+    ".ext": "ini",  # openssl's extensions of a certificate
+    ".json": "json",
+    ".service": "ini",
+    ".sh": "bash",
+    ".timer": "ini",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
+
+
+class CellMagic(Lexer):
+    """The line of the magic, then another language, given as the option `language`."""
+
+    name = "Cell with a magic"
+
+    def __init__(self, language: str = "python", **options):
+        super().__init__(**options)
+        self._rest = get_lexer_by_name(language, **options)
+
+    def get_tokens_unprocessed(self, text):
+        magic, newline, rest = text.partition("\n")
+        yield 0, Comment.Preproc, magic + newline
+        for place, kind, value in self._rest.get_tokens_unprocessed(rest):
+            yield len(magic + newline) + place, kind, value
+
+
+def language_below_the_magic(source: str) -> str | None:
+    """Of a cell that begins with a magic; None for one that does not."""
+    magic = _MAGIC.match(source)
+    if not magic:
+        return None
+    if magic[1] in _SHELLS:
+        return "bash"
+    if magic[1] == "writefile":
+        return _OF_FILES.get(Path(magic[2].strip()).suffix, "python")
+    return "python"

@@ -1,0 +1,31 @@
+"""Every section of the book runs on the set-up of its chapter and what its needs-line names."""
+
+from functools import cache
+
+import pytest
+from chapters import Chapter, notebooks, read_chapter, read_source
+from section_notebooks import notebook_of
+
+from tests.conftest import ROOT
+from tests.sections.undefined import undefined_names
+
+MOST_SETUP_CELLS = 2
+CHAPTERS = {document: path for document, path, _ in notebooks(ROOT)}
+
+
+@cache
+def chapter_of(document: str) -> Chapter:
+    return read_chapter(read_source(CHAPTERS[document]), document)
+
+
+@pytest.mark.parametrize("document", CHAPTERS)
+def test_a_chapter_is_set_up_by_a_cell_or_two(document):
+    assert len(chapter_of(document).sections[0].visible_cells) <= MOST_SETUP_CELLS
+
+
+@pytest.mark.parametrize("document", CHAPTERS)
+def test_a_section_uses_what_is_defined_where_it_is_pasted(document, tmp_path):
+    chapter = chapter_of(document)
+    sections = {s.label or s.title: s for s in chapter.sections if s.visible_cells}
+    alone = {name: notebook_of(chapter, section) for name, section in sections.items()}
+    assert undefined_names(alone, tmp_path) == {}

@@ -1,0 +1,46 @@
+"""Visible code is what a reader would write. Older chapters have faults, and ever fewer of them."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from chapters import is_hidden, notebooks, read_source
+
+from tests.conftest import ROOT
+from tests.sections.reader_code import FAULTS, faults_of
+
+KNOWN = json.loads(Path(__file__).with_name("known_faults.json").read_text())
+CHAPTERS = {document: path for document, path, _ in notebooks(ROOT)}
+
+
+@pytest.mark.parametrize(
+    ("code", "faults"),
+    [
+        ("from unittest.mock import patch", ["mock"]),
+        ("with patch.dict(os.environ, A='1'):\n    run()", ["mock"]),
+        ("from mlflow.tracking._tracking_service.utils import get_store", ["private name"]),
+        ("client._tracking_client.store", ["private name"]),
+        ("self._own = 1", []),
+        ("run.info.run_id, run.info.status", ["bare tuple"]),
+        ("run.info.run_id, run.info.status;", []),
+        ("a, b = 1, 2\na", []),
+        ("%%capture\nos.chdir(work)", ["eval or chdir"]),
+        ("%%bash\neval $SETUP", []),
+        ("!mlflow --version", []),
+    ],
+)
+def test_faults_are_seen(code, faults):
+    assert faults_of(code) == faults
+
+
+@pytest.mark.parametrize("document", CHAPTERS)
+def test_a_chapter_has_no_more_faults_than_are_known(document):
+    cells = [c for c in read_source(CHAPTERS[document]).cells if c.cell_type == "code"]
+    counted = Counter(fault for c in cells if not is_hidden(c) for fault in faults_of(c.source))
+    assert dict(counted) == KNOWN.get(document, {}), "fewer? then lower known_faults.json"
+
+
+def test_what_is_known_is_a_fault_of_a_chapter():
+    assert KNOWN.keys() <= CHAPTERS.keys()
+    assert {fault for known in KNOWN.values() for fault in known} <= FAULTS.keys()
