@@ -4,7 +4,8 @@
 
 Without arguments: the parts of the book whose chapters log to the shared server. They see an https
 address, a user's name and password and the file of the certificate, and no key of the store. What
-they send without MLflow, by requests or curl, finds the same in the files such a machine has.
+they send without MLflow, by requests or curl, finds the same in the files such a machine has. And
+they compute as an older processor would.
 """
 
 import os
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.chapters.arrivals import PARTS  # noqa: E402 (found only below ROOT)
+from tests.processors.blas_kernels import kernels  # noqa: E402
 
 DROPPED = ("MLFLOW_", "AWS_")  # what the caller's shell may know of other servers and stores
 
@@ -45,6 +47,8 @@ def run_chapters(client: dict[str, str], what: list[str]) -> int:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
     with tempfile.TemporaryDirectory() as folder:
         environment = inherited | client | files_of_the_client(Path(folder), client)
+        if others := kernels():
+            environment["OPENBLAS_CORETYPE"] = others[0]
         return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 

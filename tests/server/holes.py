@@ -21,6 +21,8 @@ from socketserver import BaseRequestHandler, TCPServer
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.waiting import WITHIN
+
 CANARY = "written by the test"
 
 # By the first advisory that each demonstrates.
@@ -58,7 +60,7 @@ class Target:
     def ask(self, method: str, path: str, who=None, **arguments) -> requests.Response:
         """One request, as `who` (name and password) or without credentials."""
         return requests.request(
-            method, self.uri + path, auth=who, verify=self.verify, timeout=120, **arguments
+            method, self.uri + path, auth=who, verify=self.verify, timeout=WITHIN, **arguments
         )
 
     def done(self, method: str, path: str, who, **arguments) -> dict:

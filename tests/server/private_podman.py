@@ -22,14 +22,14 @@ from pathlib import Path
 import psutil
 import yaml
 from mlflow_lab import LabError
-from mlflow_lab.programs import FROM_LOCK, require, system_install
+from mlflow_lab.programs import FROM_LOCK, require
 
 from tests.server.engine import Engine
 
 STAND_INS = Path(__file__).with_name("stand_ins")
 # Its own defaults are more than a machine that is itself a container may give.
 LIMITS = '["nofile=4096:4096", "nproc=4096:4096"]'
-ENDED_WITHIN = 30  # seconds, for what watches over a container and ends after it
+ENDED_WITHIN = 120  # seconds, for what watches over a container and ends after it
 BASE = "docker.io/library/python:3.11-slim"
 # Debian 12 is the one with Python 3.11.
 ROOT_FILE_SYSTEM = (
@@ -52,7 +52,7 @@ def private_podman(keep: Path, compose_file: Path) -> Iterator[Engine]:
         AssertionError: a command failed, or something is left at the end.
     """
     for program in ("podman", "runc", "mmdebstrap"):
-        require(program, program, system_install(program))
+        require(program, program, "make test-containers")
     weed = require("weed", "SeaweedFS", FROM_LOCK)
     keep.mkdir(parents=True, exist_ok=True)
     for left in keep.glob("storage-*"):

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 
 import mlflow
 import pytest
@@ -15,9 +14,10 @@ from mlflow.entities import ViewType
 from mlflow_lab import TrackingServer
 
 from tests.conftest import ROOT
+from tests.waiting import WITHIN, wait_until
 
 SCRIPT = ROOT / "env" / "server" / "benchmark.py"
-SMALL = ("--seconds", "1.5", "--clients", "2", "--requests", "3")
+SMALL = ("--seconds", "1.5", "--clients", "2", "--requests", "3", "--timeout", str(WITHIN))
 SMALL_FILES = ("--runs", "5", "--megabytes", "0.1")
 
 
@@ -39,9 +39,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(
-        command, env=environment(**variables), capture_output=True, text=True, timeout=120
-    )
+    return subprocess.run(command, env=environment(**variables), capture_output=True, text=True)
 
 
 def experiments(client, view=ViewType.ACTIVE_ONLY) -> list:
@@ -93,22 +91,22 @@ def test_it_leaves_nothing_but_a_deleted_experiment(server, client):
 
 def test_errors_are_counted_and_do_not_end_it(server, client, tmp_path):
     file = tmp_path / "result.json"
-    # Nothing answers within two seconds while the only database is locked.
-    database = sqlite3.connect(server.folder / "mlflow.db", isolation_level=None)
+    # Nothing answers while the only database is locked: until the line of the task is there.
+    database = sqlite3.connect(server.folder / "mlflow.db", WITHIN, isolation_level=None)
+    metrics = "SELECT count(*) FROM metrics WHERE key = 'loss'"
+    (before,) = database.execute(metrics).fetchone()
+    client.search_experiments()  # the first request takes longer than all others
     command = [sys.executable, str(SCRIPT), "--tracking-uri", server.uri, "--json", str(file)]
-    options = ("--only", "log_metric", "--seconds", "6", "--clients", "1", "--timeout", "2")
+    options = ("--only", "log_metric", "--seconds", "120", "--clients", "1", "--timeout", "5")
     with subprocess.Popen(
         [*command, *options], env=environment(), stdout=subprocess.PIPE, text=True
     ) as process:
         process.stdout.readline()
-        deadline = time.monotonic() + 60
-        while not database.execute("SELECT 1 FROM metrics WHERE key = 'loss'").fetchall():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: database.execute(metrics).fetchone() > (before,))
         database.execute("BEGIN EXCLUSIVE")
-        time.sleep(4)
+        output = process.stdout.readline()
         database.execute("ROLLBACK")
-        output = process.stdout.read()
+        output += process.stdout.read()
     assert process.returncode == 0
     (row,) = json.loads(file.read_text())["tasks"]
     assert row["errors"] >= 1
@@ -127,7 +125,7 @@ def test_ctrl_c_ends_it_and_cleans_up(server, client):
     ) as process:
         process.stdout.readline()  # the head: the clients are at work
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=WITHIN)
     assert process.returncode == 1
     assert error == "benchmark: interrupted\n"
     assert experiments(client) == []

@@ -17,6 +17,7 @@ from sklearn.linear_model import LinearRegression
 
 from tests.server.deployment import Deployment
 from tests.server.private_podman import BASE, left_in, private_podman
+from tests.waiting import WITHIN
 
 pytestmark = pytest.mark.xdist_group("containers")
 
@@ -35,7 +36,7 @@ def engine(root):
             podman = private_podman(root / "_build" / "containers", compose_file)
             yield stack.enter_context(podman)
         except LabError as error:
-            # Debian and its kin are where `make setup` installs what this needs.
+            # Debian and its kin are where `make test-containers` installs what this needs.
             (pytest.fail if shutil.which("apt-get") else pytest.skip)(str(error))
 
 
@@ -94,7 +95,9 @@ def test_a_run_and_a_model_come_back_through_the_proxy(client, logged):
 def test_without_credentials_there_is_an_answer_from_health_alone(stack):
     def status(path: str, **options) -> int:
         certificate = stack.client["MLFLOW_TRACKING_SERVER_CERT_PATH"]
-        return requests.get(stack.uri + path, verify=certificate, timeout=30, **options).status_code
+        return requests.get(
+            stack.uri + path, verify=certificate, timeout=WITHIN, **options
+        ).status_code
 
     assert status("/health") == 200
     assert status("/api/2.0/mlflow/experiments/search?max_results=1") == 401

@@ -1,8 +1,28 @@
 """The UI works through the proxy, behind its password, with all that the proxy refuses."""
 
+from collections.abc import Iterator
+
 import mlflow
 import pytest
-from mlflow_lab.browser import chromium
+from mlflow_lab.browser import FLAGS, LAUNCH_WITHIN, executable
+
+from tests.waiting import patient
+
+
+@pytest.fixture
+def trusting(browser) -> Iterator:
+    """A browser that takes any certificate.
+
+    A context with `ignore_https_errors` is asked at each connection. Chromium now and then asks 32
+    times for one file, and then gives it up: ERR_TOO_MANY_RETRIES, and the UI shows an error.
+    """
+    flags = [*FLAGS, "--ignore-certificate-errors"]
+    launched = browser.browser_type.launch(
+        executable_path=executable(), args=flags, timeout=LAUNCH_WITHIN
+    )
+    launched.on("context", patient)
+    yield launched
+    launched.close()
 
 
 @pytest.fixture
@@ -22,7 +42,7 @@ def filled(team, kim, monkeypatch) -> tuple[str, str]:
     mlflow.set_tracking_uri(before)
 
 
-def test_every_page_of_a_run_loads(team, kim, filled):
+def test_every_page_of_a_run_loads(trusting, team, kim, filled):
     experiment_id, run_id = filled
     pages = {
         f"/#/experiments/{experiment_id}/runs": "seen in the UI",
@@ -36,19 +56,19 @@ def test_every_page_of_a_run_loads(team, kim, filled):
         "password": kim["MLFLOW_TRACKING_PASSWORD"],
     }
     refused, errors = [], []
-    with chromium() as browser:
-        context = browser.new_context(http_credentials=credentials, ignore_https_errors=True)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "response",
-            lambda r: r.status >= 400 and refused.append((r.status, r.request.method, r.url)),
-        )
-        for path, text in pages.items():
-            page.goto(team.uri + path)
-            page.reload()  # the path after # alone loads nothing
-            page.get_by_text(text).first.wait_for(timeout=60_000)
-            page.wait_for_load_state("networkidle")
+    context = trusting.new_context(http_credentials=credentials)
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "response",
+        lambda r: r.status >= 400 and refused.append((r.status, r.request.method, r.url)),
+    )
+    for path, text in pages.items():
+        page.goto(team.uri + path)
+        page.reload()  # the path after # alone loads nothing
+        page.get_by_text(text).first.wait_for()
+        page.wait_for_load_state("networkidle")
+    context.close()
     assert errors == []
     # The browser asks without a password first, and is asked for it.
     assert [r for r in refused if r[0] != 401] == []

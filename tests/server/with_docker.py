@@ -14,6 +14,7 @@ from tests.remote_lane import run_chapters
 from tests.server.engine import DOCKER
 from tests.server.private_podman import BASE
 from tests.server.test_compose import *  # noqa: F403 (every test of it, and its fixtures)
+from tests.waiting import WITHIN
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_the_concept_chapters_run_against_it(stack):
         json=user,
         auth=("admin", stack.client["MLFLOW_TRACKING_PASSWORD"]),
         verify=stack.client["MLFLOW_TRACKING_SERVER_CERT_PATH"],
-        timeout=30,
+        timeout=WITHIN,
     ).raise_for_status()
     client = stack.client | {
         "MLFLOW_TRACKING_USERNAME": user["username"],
