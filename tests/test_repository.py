@@ -1,6 +1,5 @@
 """The repository holds sources only, and its files agree with each other."""
 
-import os
 import re
 import subprocess
 import sys
@@ -41,8 +40,7 @@ def test_no_path_of_a_machine_is_committed():
     found = {
         name: machine_paths_in((ROOT / name).read_text(errors="replace"))
         for name in tracked()
-        if not name.endswith((".png", ".webp", ".pdf", "package-lock.json"))
-        and name != "tests/test_repository.py"
+        if not name.endswith((".png", ".webp", ".pdf")) and name != "tests/test_repository.py"
     }
     assert {name: paths for name, paths in found.items() if paths} == {}
 
@@ -92,29 +90,6 @@ def test_python_files_are_linted_and_formatted():
             text=True,
         )
         assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_set_up_installs_nothing_that_is_there():
-    """The script of the system parts is silent, and changes nothing, on a complete machine."""
-    script = ROOT / "env" / "setup" / "system-parts.sh"
-    result = subprocess.run(["bash", script], cwd=ROOT, capture_output=True, text=True)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-
-
-def test_set_up_without_a_package_manager_names_what_is_missing(tmp_path):
-    """On a system it does not know, the set-up prints what to install and stops."""
-    for program in ("bash", "uname", "cut", "id"):
-        (tmp_path / program).symlink_to(f"/usr/bin/{program}")
-    script = ROOT / "env" / "setup" / "system-parts.sh"
-    result = subprocess.run(
-        [tmp_path / "bash", script],
-        cwd=tmp_path,
-        env=os.environ | {"PATH": str(tmp_path), "PYTHON": "no-such-python"},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 1
-    assert "nginx" in result.stderr and "chromium" in result.stderr
 
 
 def test_a_group_of_tests_stays_on_one_worker(request):
