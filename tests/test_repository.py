@@ -10,6 +10,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from tests.chapters.particles import detached
 from tests.conftest import ROOT
 
 
@@ -51,6 +52,14 @@ def test_outputs_and_paths_would_be_found(tmp_path):
     assert outputs_stored_in(tmp_path / "bad.ipynb") == ["cell 0"]
     assert machine_paths_in("open('/home/kim/mlruns')") == ["/home/kim"]
     assert machine_paths_in("https://example.com/home/kim") == []
+
+
+def test_no_space_stands_between_code_and_its_particle():
+    """In the pages that are no notebooks; the gates of the chapters see the others."""
+    texts = [name for name in tracked() if name.endswith(".md")]
+    assert texts
+    found = {name: detached((ROOT / name).read_text()) for name in texts}
+    assert {name: spaces for name, spaces in found.items() if spaces} == {}
 
 
 def test_one_cell_timeout_for_tests_and_book():

@@ -15,6 +15,7 @@ from chapters import SEE_ALSO
 from IPython.core.inputtransformer2 import TransformerManager
 
 from tests.chapters.arrivals import PARTS
+from tests.chapters.particles import detached
 
 LONGEST_CELL = 15  # lines that are not blank
 
@@ -41,6 +42,10 @@ def check_source(notebook: Path, root: Path) -> list[str]:
             problems += [
                 f"cell {number}: no English label, (chapter-task)=, before '{heading}'"
                 for heading in _headings_without_label(cell.source)
+            ]
+            problems += [
+                f"cell {number}: a space between code and its particle: {text}"
+                for text in detached(cell.source)
             ]
         if cell.cell_type != "code":
             continue

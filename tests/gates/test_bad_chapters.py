@@ -56,6 +56,10 @@ BAD = {
     "setup/unused_import": (["import json"], "ruff: .*F401"),
     "setup/stored_output": ([STORED_OUTPUT], "outputs or an execution count are stored"),
     "setup/korean_comment": (["1 + 1  # 더하기"], "Korean in a comment"),
+    "setup/detached_particle": (
+        [new_markdown_cell("`log_param` 은 이름을, `log_metric`은 값을 받는다.")],
+        "a space between code and its particle: `log_param` 은",
+    ),
     "setup/exact_predictions": (
         ["(loaded.predict(rows) == model.predict(rows)).all()"],
         r"exact comparison of computed numbers.*: loaded\.predict\(rows\) == model\.predict",
