@@ -11,7 +11,8 @@ _BOOK = Path(__file__).parents[1]
 
 
 def _digest() -> str:
-    files = [*_BOOK.glob("_static/**/*"), *_BOOK.glob("_ext/*.py"), *_BOOK.glob("_templates/*")]
+    kinds = ("_static/**/*", "_ext/*.py", "_templates/*", "moved.yml")
+    files = [file for kind in kinds for file in _BOOK.glob(kind)]
     content = b"".join(file.read_bytes() for file in sorted(files) if file.is_file())
     return hashlib.sha256(content).hexdigest()
 

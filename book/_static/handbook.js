@@ -133,6 +133,15 @@
     element.addEventListener("scroll", showEdge, { passive: true })
   }
 
+  // The old address of a section leads to where the section is now; book/moved.yml.
+  const moved = JSON.parse(document.getElementById("moved-sections")?.textContent ?? "{}")
+  function followTheSection() {
+    const place = moved[decodeURIComponent(location.hash.slice(1))]
+    if (place) location.replace(place)
+  }
+  addEventListener("hashchange", followTheSection)
+  followTheSection()
+
   // Contents of the page: where the reader is.
   const places = new Map()
   for (const link of document.querySelectorAll(".bd-toc a")) {

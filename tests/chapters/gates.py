@@ -11,7 +11,7 @@ import tokenize
 from pathlib import Path
 
 import nbformat
-from chapters import SEE_ALSO
+from chapters import SEE_ALSO, read_chapter
 from IPython.core.inputtransformer2 import TransformerManager
 
 from tests.chapters.arrivals import PARTS
@@ -60,6 +60,11 @@ def check_source(notebook: Path, root: Path) -> list[str]:
             f"cell {number}: exact comparison of computed numbers, use np.allclose: {comparison}"
             for comparison in _exact_comparisons(cell.source)
         ]
+    problems += [
+        f"the label of an error is (chapter-error-...)=, not ({section.label})=: {section.title}"
+        for section in read_chapter(source).of_kind("error")
+        if "-error-" not in section.label
+    ]
     problems += _lint(notebook, root)
     if notebook.parent.name in PARTS and notebook.parent.parent == root / "notebooks":
         expected = SETUP_CELL.format(chapter=notebook.stem)

@@ -40,10 +40,10 @@ def test_the_field_is_found_and_left_by_keyboard(open_page):
     page.get_by_label("메시지나 증상").focus()
     page.keyboard.type("address already in use")
     hits = left(page)
-    assert hits[0] == "install-error-port" and len(hits) < 5
+    assert hits[0] == "setup-error-port" and len(hits) < 5
     assert status(page).endswith(f"가운데 {len(hits)}개")
     page.keyboard.press("ArrowDown")
-    assert page.evaluate("document.activeElement.hash") == "#install-error-port"
+    assert page.evaluate("document.activeElement.hash") == "#setup-error-port"
     page.keyboard.press("ArrowUp")
     assert page.evaluate("document.activeElement.id") == "find-field"
     page.keyboard.press("Escape")
@@ -51,7 +51,7 @@ def test_the_field_is_found_and_left_by_keyboard(open_page):
     assert len(left(page)) == page.locator(".find-list > li").count()
     page.keyboard.type("address already in use")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/install_tracking_server.html#install-error-port")
+    page.wait_for_url("**/install_tracking_server.html#setup-error-port")
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_the_field_is_found_and_left_by_keyboard(open_page):
          "ID='5f0c'. Attempted logging new value '0.2'.", "run-error-param-changed"),
         ("ImportError: cannot import name 'FallbackAsyncAdaptedQueuePool' from 'sqlalchemy.pool' "
          "(/opt/venv/lib/python3.11/site-packages/sqlalchemy/pool/__init__.py)",
-         "install-error-sqlalchemy"),
+         "setup-error-sqlalchemy"),
         ("UI에 런을 기록했는데", "intro-error-uri"),
-        ("RUNNING 스팬이 하나도", "trace-err-v1-traces"),
+        ("RUNNING 스팬이 하나도", "trace-error-v1-traces"),
     ],
 )  # fmt: skip
 def test_a_pasted_line_finds_its_section(open_page, pasted, target):

@@ -72,6 +72,10 @@ BAD = {
         [new_markdown_cell("(a-task)=\n## Task\n\n## Another task")],
         "no English label, .* before '## Another task'",
     ),
+    "setup/label_of_an_error": (
+        [new_markdown_cell("(a-errors)=\n## 자주 만나는 오류\n\n(a-lost)=\n### Lost")],
+        r"the label of an error is \(chapter-error-\.\.\.\)=, not \(a-lost\)=: Lost",
+    ),
     "setup/ansi": (['print("\\x1b[31mred\\x1b[0m")'], "ANSI codes in the output"),
     "setup/machine_path": (
         ["import sys\n\nprint(sys.executable)"],
