@@ -94,6 +94,10 @@ def _blocks(node: nodes.Element):
                 yield child
         elif isinstance(child, nodes.section | nodes.title | nodes.raw | nodes.comment):
             continue
+        elif "answers" in child.get(
+            "classes", []
+        ):  # it says what the sections say, and links there
+            continue
         elif isinstance(child, nodes.Element):
             yield from _blocks(child)
 

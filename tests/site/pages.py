@@ -36,7 +36,7 @@ def problems_of_a_page(soup: BeautifulSoup) -> list[str]:
 
 
 def problems_of_a_chapter(soup: BeautifulSoup, folder: Path) -> list[str]:
-    """Problems of the anatomy of a chapter: its first sentence, recipes, errors, links, download.
+    """Problems of the anatomy of a chapter: its first screen, recipes, errors, links, download.
 
     `folder` is where the page is.
     """
@@ -44,6 +44,17 @@ def problems_of_a_chapter(soup: BeautifulSoup, folder: Path) -> list[str]:
     title = body.find("h1")
     if title.find_next(["p", "h2"]).name != "p":
         problems.append("no sentence under the title says what the page is for")
+    answers = []
+    for tag in title.find_all_next(True):
+        if tag.name == "h2" or "cell" in tag.get("class", []):
+            break
+        if "answers" in tag.get("class", []):
+            answers += tag.select("tbody tr")
+    if not 5 <= len(answers) <= 8:
+        problems.append(f"{len(answers)} answers under the title, not 5 to 8")
+    for row in answers:
+        if not row.select_one('td:first-child a[href^="#"]'):
+            problems.append(f"an answer without a link to its section: {row.get_text(' ').strip()}")
     headings = [heading.get_text().rstrip("#").strip() for heading in body.find_all("h2")]
     if ERRORS not in headings:
         problems.append(f"no section '{ERRORS}'")
@@ -64,15 +75,21 @@ def problems_of_a_chapter(soup: BeautifulSoup, folder: Path) -> list[str]:
 
 
 def problems_of_the_code(soup: BeautifulSoup, notebook: Path) -> list[str]:
-    """Where links change a character that a reader copies; a page without any link in its code."""
+    """Set-up in the way; links that change a character of the code, or a page without any."""
     shown = {pre.get_text().strip("\n") for pre in soup.select(".cell_input pre")}
+    chapter = read_chapter(read_source(notebook))
     written = [
         cell.source.strip("\n")
-        for section in read_chapter(read_source(notebook)).sections
+        for section in chapter.sections
         for cell in section.visible_cells
         if not {"remove-input", "hide-input"} & set(cell.metadata.get("tags", []))
     ]
     problems = [f"not on the page: {code}" for code in written if code and code not in shown]
+    problems += [
+        f"set-up that is not folded: {cell.source.splitlines()[0]}"
+        for cell in chapter.sections[0].visible_cells
+        if "hide-input" not in cell.metadata.get("tags", [])
+    ]
     if not soup.select(f'.cell_input a[href*="{INDEX.rpartition("/")[2]}.html#"]'):
         problems.append("no name in the code leads to the API index")
     return problems

@@ -123,7 +123,10 @@ def test_a_colour_is_judged_once_and_another_style_sheet_makes_it_another(browse
 
 
 GOOD_PAGE = """<html lang="{lang}"><a href="_sources/page.ipynb">x</a><article class="bd-article">
-<section id="page-top"><h1>T</h1><p>문장. A sentence.</p>{body}</section></article></html>"""
+<section id="page-top"><h1>T</h1><p>문장. A sentence.</p>
+{answers}{body}</section></article></html>"""
+ANSWER = '<tr><td><a href="#chapter-task">Task</a></td><td>log_param</td></tr>'
+ANSWERS = f'<table class="answers"><tbody>{5 * ANSWER}</tbody></table>'
 GOOD_BODY = """<section id="chapter-task"><h2>Task</h2>
 <div class="cell_input"><pre>mlflow.<a href="api-index.html#x">log_param</a></pre></div>
 <div class="cell_output">x</div></section>
@@ -149,6 +152,10 @@ CODE = "mlflow.log_param"
         (("A sentence.", "tags: remove-cell"), "checks of the authors are on the page"),
         (("_sources/page.ipynb", "page.ipynb"), "no download button"),
         (("page.ipynb", "gone.ipynb"), "nothing to download: _sources/gone.ipynb"),
+        ((ANSWERS, ""), "0 answers under the title, not 5 to 8"),
+        ((ANSWERS, '<div class="cell">x</div>' + ANSWERS), "0 answers under the title, not 5 to 8"),
+        ((5 * ANSWER, 9 * ANSWER), "9 answers under the title, not 5 to 8"),
+        ((5 * ANSWER, 4 * ANSWER + ANSWER.replace("#", "x.html#")), "without a link to its sec"),
         (("mlflow.<a", "mlflow..<a"), f"not on the page: {CODE}"),
         (("api-index.html", "gone.html"), "no name in the code leads to the API index"),
     ],
@@ -156,22 +163,33 @@ CODE = "mlflow.log_param"
 def test_a_bad_text_is_found(tmp_path, change, problem):
     notebook = tmp_path / "_sources" / "page.ipynb"
     notebook.parent.mkdir()
-    nbformat.write(new_notebook(cells=[new_markdown_cell("# T"), new_code_cell(CODE)]), notebook)
+    cells = [new_markdown_cell("# T\n\n(chapter-task)=\n## Task"), new_code_cell(CODE)]
+    nbformat.write(new_notebook(cells=cells), notebook)
 
     def problems(html: str) -> list[str]:
         soup = BeautifulSoup(html, "html.parser")
         of_chapter = problems_of_a_chapter(soup, tmp_path) + problems_of_the_code(soup, notebook)
         return problems_of_a_page(soup) + of_chapter
 
-    good = GOOD_PAGE.format(lang="ko", body=GOOD_BODY)
+    good = GOOD_PAGE.format(lang="ko", answers=ANSWERS, body=GOOD_BODY)
     assert problems(good) == []
     assert problem in "\n".join(problems(good.replace(*change)))
+
+
+def test_set_up_that_is_not_folded_is_found(tmp_path):
+    cells = [new_code_cell(CODE), new_code_cell(CODE, metadata={"tags": ["hide-input"]})]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "page.ipynb")
+    soup = BeautifulSoup(GOOD_BODY, "html.parser")
+    problems = problems_of_the_code(soup, tmp_path / "page.ipynb")
+    assert problems == [f"set-up that is not folded: {CODE}"]
 
 
 def test_a_check_in_the_download_is_found(tmp_path):
     (tmp_path / "_sources").mkdir()
     check = new_code_cell("assert True", metadata={"tags": ["remove-cell"]})
     nbformat.write(new_notebook(cells=[check]), tmp_path / "_sources" / "page.ipynb")
-    soup = BeautifulSoup(GOOD_PAGE.format(lang="ko", body=GOOD_BODY), "html.parser")
+    soup = BeautifulSoup(
+        GOOD_PAGE.format(lang="ko", answers=ANSWERS, body=GOOD_BODY), "html.parser"
+    )
     problems = problems_of_a_chapter(soup, tmp_path)
     assert problems == ["checks of the authors are in the download"]
