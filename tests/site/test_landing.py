@@ -7,7 +7,7 @@ import pytest
 from tests.site.visits import visit
 
 pytestmark = pytest.mark.xdist_group("browser-360")
-WAYS = ["무엇을 하려는가", "무엇이 보이는가", "어느 구성 요소인가"]
+WAYS = ["하려는 일로 찾기", "오류 메시지로 찾기", "구성 요소별로 찾기"]
 
 
 @pytest.fixture(scope="module")
