@@ -19,6 +19,7 @@ from .nginx import Nginx
 from .postgresql import PostgreSQL
 from .prometheus import Prometheus
 from .seaweedfs import SeaweedFS
+from .sweeper import Sweeper
 from .team_server import TeamServer
 from .tracking_server import TrackingServer
 
@@ -32,6 +33,7 @@ __all__ = [
     "Prometheus",
     "SeaweedFS",
     "StartFailed",
+    "Sweeper",
     "TeamServer",
     "TrackingServer",
 ]
