@@ -97,9 +97,11 @@ def check_outputs(executed: nbformat.NotebookNode, root: Path) -> list[str]:
         has_image = any(
             kind.startswith("image/") for o in cell.outputs for kind in o.get("data", {})
         )
-        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
-        if has_image and not alt:
+        options = cell.metadata.get("mystnb", {}).get("image", {})
+        if has_image and not options.get("alt"):
             problems.append(f"cell {number}: an image without alt text (mystnb: image: alt:)")
+        if '"<Figure ' in text and options.get("classes") != "drawn":
+            problems.append(f"cell {number}: bright at night (mystnb: image: classes: drawn)")
     return problems
 
 

@@ -21,6 +21,11 @@ from IPython.display import Image
 Image(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
 "AABJRU5ErkJggg=="))"""
 
+FIGURE = """\
+from IPython.display import display
+
+display({"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480 with 1 Axes>"}, raw=True)"""
+
 LINGERING = """\
 import subprocess
 
@@ -81,6 +86,7 @@ BAD = {
         ["import sys\n\nprint(sys.executable)"],
         "an absolute path of the machine in the output",
     ),
+    "setup/bright_figure": ([FIGURE], r"bright at night \(mystnb: image: classes: drawn\)"),
     "setup/no_alt_text": ([PICTURE], "an image without alt text"),
     "setup/leaves_a_process": ([LINGERING], "left a process: .*sleep"),
     "setup/leaves_a_port": ([SERVING], r"left a process: .*listening on port \[\d+\]"),
