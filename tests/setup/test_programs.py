@@ -25,7 +25,24 @@ def test_without_a_package_manager_it_says_what_is_missing(monkeypatch):
     with pytest.raises(SystemExit) as end:
         get_parts.main("book")
     assert "nginx" in str(end.value) and "chromium" in str(end.value)
-    assert "podman" not in str(end.value)
+    assert "mmdebstrap" not in str(end.value)  # for containers
+
+
+def test_what_is_installed_is_not_hidden_by_what_was_unpacked(monkeypatch, tmp_path):
+    import get_parts
+    from parts import Part
+
+    part = Part(("handbook-program",), ("handbook-package",))
+    installed = []
+    monkeypatch.setattr(get_parts, "PARTS", {"containers": (part,)})
+    monkeypatch.setattr(get_parts, "ENVIRONMENT", tmp_path)
+    monkeypatch.setattr(get_parts.shutil, "which", lambda name: name)
+    monkeypatch.setattr(get_parts.install, "packages", lambda _, names: installed.extend(names))
+    unpacked = tmp_path / "bin" / part.name
+    unpacked.parent.mkdir()
+    unpacked.touch()
+    get_parts.main("containers")
+    assert installed == ["handbook-package"] and not unpacked.exists()
 
 
 def test_on_ubuntu_chromium_is_left_to_the_reader(monkeypatch):
