@@ -24,7 +24,7 @@ Image(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4
 FIGURE = """\
 from IPython.display import display
 
-display({"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480 with 1 Axes>"}, raw=True)"""
+display({"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 1x1>"}, raw=True)"""
 
 LINGERING = """\
 import subprocess

@@ -1,4 +1,6 @@
-"""What visible code has that a reader would not write in a notebook of their own."""
+"""What visible code has that a reader would not write in a notebook of their own, and what the
+authors' hidden checks do beyond checking.
+"""
 
 import ast
 from collections.abc import Callable
@@ -52,12 +54,38 @@ FAULTS: dict[str, Callable[[ast.Module], bool]] = {
 }
 
 
+def _sets_up(tree: ast.Module) -> bool:
+    """Variables of the environment, the folder, where MLflow logs: what later cells run with."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.Delete) and any(
+            isinstance(target, ast.Subscript) and ast.unparse(target.value) == "os.environ"
+            for target in node.targets
+        ):
+            return True
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in _SETTERS:
+            return True
+    return False
+
+
+_SETTERS = {
+    *("os.chdir", "os.environ.pop", "os.environ.update", "os.environ.setdefault"),
+    *("mlflow.set_tracking_uri", "mlflow.set_registry_uri", "mlflow.set_experiment"),
+}
+
+
 def faults_of(code: str) -> list[str]:
-    """Names of the faults of a cell; none for a cell in another language."""
-    if code.startswith(("%%capture", "%%time")):
-        code = code.partition("\n")[2]
-    if code.startswith("%%"):
-        return []
-    tree = ast.parse(TransformerManager().transform_cell(code))
+    """Names of the faults of a visible cell; none for a cell in another language."""
+    tree = _tree(code)
     shown = not code.rstrip().endswith(";")
     return [name for name, has in FAULTS.items() if has(tree) and (shown or has != _bare_tuple)]
+
+
+def faults_of_a_check(code: str, is_set_up: bool) -> list[str]:
+    """Names of the faults of a hidden cell; `is_set_up`: it is above the first heading."""
+    return ["hidden set-up"] * (is_set_up or _sets_up(_tree(code)))
+
+
+def _tree(code: str) -> ast.Module:
+    if code.startswith(("%%capture", "%%time")):
+        code = code.partition("\n")[2]
+    return ast.parse("" if code.startswith("%%") else TransformerManager().transform_cell(code))

@@ -36,7 +36,7 @@ def test_what_is_installed_is_not_hidden_by_what_was_unpacked(monkeypatch, tmp_p
     installed = []
     monkeypatch.setattr(get_parts, "PARTS", {"containers": (part,)})
     monkeypatch.setattr(get_parts, "ENVIRONMENT", tmp_path)
-    monkeypatch.setattr(get_parts.shutil, "which", lambda name: name)
+    monkeypatch.setattr(get_parts.shutil, "which", lambda name, **_: name == "apt-get")
     monkeypatch.setattr(get_parts.install, "packages", lambda _, names: installed.extend(names))
     unpacked = tmp_path / "bin" / part.name
     unpacked.parent.mkdir()
