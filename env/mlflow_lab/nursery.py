@@ -124,14 +124,15 @@ def _live(channel: socket.socket, origin: dict) -> None:
         request, descriptors = _serve(channel)
         try:
             become(request, origin)
-        except OSError:
+        except Exception:  # whatever it is, the one that asked waits, and executes it then
             answer(channel, 0)
             os._exit(1)
-        nursery = None
+        nursery, pid = None, 0
         if request["starts"] in ("many", "one"):
             # In the program's session and group, for what it starts stays there.
             nursery, theirs = socket.socketpair()
-            if os.fork() == 0:
+            pid = os.fork()
+            if pid == 0:
                 _wait_for_the_end_alone()
                 for other in (nursery, channel):
                     other.close()
@@ -143,7 +144,7 @@ def _live(channel: socket.socket, origin: dict) -> None:
         break
     answer(channel, os.getpid())
     channel.close()
-    take(descriptors, request, nursery, origin)
+    take(descriptors, request, nursery, origin, pid)
     try:
         run(request)
     except BaseException as error:
@@ -240,10 +241,17 @@ def _draw_again() -> None:
     secret.cipher = type(secret)().cipher
 
 
-def take(given: list[int], request: dict, nursery: socket.socket | None, origin: dict) -> None:
+def take(
+    given: list[int],
+    request: dict,
+    nursery: socket.socket | None,
+    origin: dict,
+    pid: int = 0,
+) -> None:
     """The given descriptors get the numbers of the request, all others are closed.
 
-    `nursery` is the channel to the one that this process gets, if it gets one.
+    `nursery` is the channel to the one that this process gets, if it gets one; `pid` is its
+    process id.
     """
     numbers = request["descriptors"]
     free = max([*numbers, 2]) + 1
@@ -259,7 +267,7 @@ def take(given: list[int], request: dict, nursery: socket.socket | None, origin:
     from . import warm_start
 
     channel = socket.socket(fileno=kept[0]) if kept else None
-    warm_start.inherit(channel, origin, request["starts"])
+    warm_start.inherit(channel, origin, request["starts"], pid)
 
 
 def _take_signals(ignored: set[int]) -> None:

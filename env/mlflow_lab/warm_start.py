@@ -24,6 +24,7 @@ from pathlib import Path
 
 from . import nursery
 from .nursery import COLD
+from .patience import patience
 from .python_program import PythonProgram, Starts
 
 # Read before a program runs: by the C library, by Python, by libraries of numbers.
@@ -37,6 +38,8 @@ _PARTS = (  # what CPython's fork_exec takes, 3.11 to 3.13; those without a name
     *("stdin", "", "", "stdout", "", "stderr", "", "failure", ""),
     *("session", "group", "gid", "groups", "uid", "umask", "preparation", ""),
 )
+# Seconds on an idle machine, far more than it takes, after which programs are executed.
+READY_WITHIN, ANSWER_WITHIN = 120.0, 30.0
 _ROOM_FOR_WORDS, _ROOM_FOR_VARIABLES = 4096, 60_000  # bytes, see nursery.show
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37  # linux/prctl.h
 
@@ -57,11 +60,14 @@ def begin(environment: dict[str, str]) -> None:
         inherit(None, nursery.origin(environment | {"MLFLOW_DISABLE_TELEMETRY": "true"}))
 
 
-def inherit(channel: socket.socket | None, origin: dict, starts: Starts = "many") -> None:
+def inherit(
+    channel: socket.socket | None, origin: dict, starts: Starts = "many", pid: int = 0
+) -> None:
     """Start programs over this channel to a nursery.
 
     Args:
         channel: None where there is no nursery, or none yet.
+        pid: process id of the nursery.
         origin: see `nursery.origin`.
         starts: which programs this process starts. The nursery of one program turns into it;
             workers are forks of this process itself.
@@ -69,7 +75,7 @@ def inherit(channel: socket.socket | None, origin: dict, starts: Starts = "many"
     global _starter
     import _posixsubprocess
 
-    _starter = _Starter(channel, origin, starts)
+    _starter = _Starter(channel, origin, starts, pid)
     _posixsubprocess.fork_exec = subprocess._fork_exec = _starter
 
 
@@ -82,8 +88,11 @@ def pause(paused: bool) -> None:
 class _Starter:
     """Stands in the place of fork_exec."""
 
-    def __init__(self, channel: socket.socket | None, origin: dict, starts: Starts) -> None:
+    def __init__(
+        self, channel: socket.socket | None, origin: dict, starts: Starts, pid: int
+    ) -> None:
         self.channel = channel
+        self.pid = pid
         self.origin = origin
         self.starts = starts
         self.paused = False
@@ -167,12 +176,15 @@ class _Starter:
             pass_fds=[theirs.fileno()],
         )
         process.returncode = 0  # it ends with this process: nobody waits for it
+        self.pid = process.pid
         theirs.close()
-        length = int.from_bytes(nursery.read(self.channel, nursery.HEAD))
-        text = nursery.read(self.channel, length)
-        if text:
-            self.origin |= json.loads(text)
-        else:
+        try:
+            self.channel.settimeout(patience(READY_WITHIN))
+            length = int.from_bytes(nursery.read(self.channel, nursery.HEAD))
+            self.origin |= json.loads(nursery.read(self.channel, length) or "{}")
+        except TimeoutError:
+            os.kill(self.pid, signal.SIGKILL)
+        if not self.origin["read"]:
             self.end()
 
     def ask(self, request: dict) -> int:
@@ -184,10 +196,14 @@ class _Starter:
         libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         try:
+            self.channel.settimeout(patience(ANSWER_WITHIN))
             head = len(text).to_bytes(nursery.HEAD)
             socket.send_fds(self.channel, [head], request["sources"])
             self.channel.sendall(text)
             pid = int.from_bytes(nursery.read(self.channel, nursery.HEAD))
+        except TimeoutError:
+            # Or what was sent to it, the ends of a pipe for instance, would stay open.
+            os.kill(self.pid, signal.SIGKILL)
         except OSError:
             pass
         finally:

@@ -194,6 +194,30 @@ def test_a_nursery_ends_with_its_process():
     wait_until(lambda: not psutil.pid_exists(nursery))
 
 
+HANGS = f"""
+import os, subprocess, sys
+import psutil
+from mlflow_lab import warm_start
+
+def say():
+    command = [sys.executable, "-c", {IS_WARM!r}]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+del os.environ["COLD"]
+warm_start.begin(dict(os.environ))
+first = say()
+(nursery,) = psutil.Process().children()
+nursery.suspend()
+warm_start.ANSWER_WITHIN = 1
+print(first, say())
+"""
+
+
+def test_a_program_is_executed_where_the_nursery_does_not_answer(folder):
+    done = run([PYTHON, "-c", HANGS], folder, cold=True, check=True)
+    assert done.stdout.split() == ["warm", "cold"]
+
+
 def _tree(pid: int) -> list[tuple[str, str, list[str]]]:
     """The processes below, as `ps` shows them: name, line, and whether the variables are there."""
     leader = psutil.Process(pid)
