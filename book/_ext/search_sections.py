@@ -94,11 +94,8 @@ def _blocks(node: nodes.Element):
                 yield child
         elif isinstance(child, nodes.section | nodes.title | nodes.raw | nodes.comment):
             continue
-        elif "answers" in child.get(
-            "classes", []
-        ):  # it says what the sections say, and links there
-            continue
-        elif isinstance(child, nodes.Element):
+        # The answers at the top say what the sections say, and link there.
+        elif isinstance(child, nodes.Element) and "answers" not in child["classes"]:
             yield from _blocks(child)
 
 
