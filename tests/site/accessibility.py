@@ -129,7 +129,7 @@ def stop(page) -> dict:
           const box = e.getBoundingClientRect()
           const at = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)
           const problems = []
-          const name = e.getAttribute("aria-label") || e.textContent.trim().slice(0, 60)
+          const name = e.getAttribute("aria-label") || e.innerText.trim().slice(0, 60)
           if (!name) problems.push("has no name")
           if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2)
             problems.push("does not show that it has the focus")

@@ -7,6 +7,7 @@ from tests.site.visits import visit
 
 pytestmark = pytest.mark.xdist_group("browser-360")
 CHAPTER = "notebooks/concepts/run"
+SET_UP = "준비 셀: 트래킹 URI, 새 실험, 작업 폴더"
 COPY, COPIED = "코드 복사", "복사했다"
 
 
@@ -42,7 +43,9 @@ def test_the_first_stop_leads_past_the_side_bar(laptop):
 
 
 def test_every_stop_is_seen_on_the_way_to_the_first_code(laptop, pages):
-    stops = walk(laptop, COPY)
+    stops = walk(laptop, SET_UP)
+    laptop.keyboard.press("Enter")  # unfolds it
+    stops += walk(laptop, COPY)
     assert [s for s in stops if s["problems"]] == []
     in_side_bar = [s for s in stops if s["inside"] == "book-contents"]
     assert len(in_side_bar) == len(pages) - 1  # the landing page is the title in the bar above
@@ -53,6 +56,7 @@ def test_every_stop_is_seen_on_the_way_to_the_first_code(laptop, pages):
 
 
 def test_a_command_is_copied_without_prompt_and_output(laptop):
+    laptop.get_by_text(SET_UP).click()
     laptop.evaluate(
         "document.querySelector('.highlight pre').innerHTML ="
         " '<span class=gp>$ </span>mlflow ui\\n<span class=go>started</span>'"
@@ -63,6 +67,7 @@ def test_a_command_is_copied_without_prompt_and_output(laptop):
 
 
 def test_code_is_copied_where_browsers_hide_the_clipboard(laptop):
+    laptop.get_by_text(SET_UP).click()
     # As on a page that a company serves over http.
     laptop.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     with announcing(laptop, COPIED):
