@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from chapters import Chapter, notebooks, read_chapter, read_source
+from chapters import Chapter, read_chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tests.conftest import ROOT
+from tests.sections.book import CHAPTERS, chapter_of
 
 BUDGET = {"visible cells": 60, "recipes": 25}
 OVER = json.loads(Path(__file__).with_name("over_budget.json").read_text())
-CHAPTERS = {document: path for document, path, _ in notebooks(ROOT)}
 
 
 def over_budget(chapter: Chapter) -> dict[str, int]:
@@ -25,8 +24,9 @@ def over_budget(chapter: Chapter) -> dict[str, int]:
 
 @pytest.mark.parametrize("document", CHAPTERS)
 def test_a_page_does_one_job(document):
-    chapter = read_chapter(read_source(CHAPTERS[document]), document)
-    assert over_budget(chapter) == OVER.get(document, {}), "less? then lower over_budget.json"
+    assert over_budget(chapter_of(document)) == OVER.get(document, {}), (
+        "less? then lower over_budget.json"
+    )
 
 
 def test_what_is_over_is_a_chapter():

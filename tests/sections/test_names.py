@@ -1,21 +1,12 @@
 """Every section of the book runs on the set-up of its chapter and what its needs-line names."""
 
-from functools import cache
-
 import pytest
-from chapters import Chapter, notebooks, read_chapter, read_source
 from section_notebooks import notebook_of
 
-from tests.conftest import ROOT
+from tests.sections.book import CHAPTERS, chapter_of
 from tests.sections.undefined import undefined_names
 
 MOST_SETUP_CELLS = 2
-CHAPTERS = {document: path for document, path, _ in notebooks(ROOT)}
-
-
-@cache
-def chapter_of(document: str) -> Chapter:
-    return read_chapter(read_source(CHAPTERS[document]), document)
 
 
 @pytest.mark.parametrize("document", CHAPTERS)

@@ -5,13 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chapters import is_hidden, notebooks, read_chapter, read_source
+from chapters import is_hidden
 
-from tests.conftest import ROOT
+from tests.sections.book import CHAPTERS, chapter_of
 from tests.sections.reader_code import FAULTS, faults_of, faults_of_a_check
 
 KNOWN = json.loads(Path(__file__).with_name("known_faults.json").read_text())
-CHAPTERS = {document: path for document, path, _ in notebooks(ROOT)}
 
 
 @pytest.mark.parametrize(
@@ -52,10 +51,9 @@ def test_faults_of_a_check_are_seen(code, is_set_up, faults):
 
 
 def faults_of_a_chapter(document: str) -> Counter:
-    chapter = read_chapter(read_source(CHAPTERS[document]), document)
     return Counter(
         fault
-        for place, section in enumerate(chapter.sections)
+        for place, section in enumerate(chapter_of(document).sections)
         for cell in section.cells
         for fault in (
             faults_of_a_check(cell.source, is_set_up=place == 0)
