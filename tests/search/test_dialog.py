@@ -37,7 +37,8 @@ def typed(page, text: str) -> None:
 
 def selected(page) -> str:
     """Heading of the result that Enter opens."""
-    return page.locator(f"{RESULT}[aria-selected=true] .search-heading").inner_text()
+    # Not the inner text, which is empty until the browser has found out what is in view.
+    return page.locator(f"{RESULT}[aria-selected=true] .search-heading").text_content()
 
 
 @pytest.mark.parametrize("keys", ["Control+k", "Meta+k", "/"])
@@ -61,9 +62,9 @@ def test_results_appear_while_typing_with_part_chapter_and_the_hit_marked(page):
     open_search(page)
     typed(page, "런 지우고 되살리려면 restore_run")
     first = page.locator(RESULT).first
-    assert "런을 지우고 되살리기" in first.inner_text()
-    assert first.locator(".search-place").inner_text() == "메인 컨셉 › Run"
-    assert "지우고" in first.locator(".search-heading mark").all_inner_texts()
+    assert "런을 지우고 되살리기" in first.text_content()
+    assert first.locator(".search-place").text_content() == "메인 컨셉 › Run"
+    assert "지우고" in first.locator(".search-heading mark").all_text_contents()
     lines = first.locator(".search-context").evaluate(
         "node => node.clientHeight / parseFloat(getComputedStyle(node).lineHeight)"
     )
