@@ -1,10 +1,12 @@
 """What a chapter left behind: processes, ports, files outside its work folder."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 import time
+from collections.abc import Container
 from pathlib import Path
 
 import psutil
@@ -47,7 +49,7 @@ class Snapshot:
         ]
 
     def _processes(self, marker: str) -> list[psutil.Process]:
-        found = set(_children()) - self._children
+        found = set(_children(but_for=self._children))
         for process in psutil.process_iter():
             try:
                 if process.environ().get(MARKER) == marker:
@@ -87,8 +89,13 @@ class Snapshot:
         return {path for path in found if ".lock" not in path.suffixes}
 
 
-def _children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+def _children(but_for: Container[psutil.Process] = ()) -> list[psutil.Process]:
+    """Our descendants, without these and what they started: a browser starts what it needs late."""
+    found = [child for child in psutil.Process().children() if child not in but_for]
+    for process in found:  # which grows
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child for child in process.children() if child not in but_for]
+    return found
 
 
 def _is_dead(process: psutil.Process) -> bool:
