@@ -86,6 +86,15 @@ def read_chapter(notebook: NotebookNode, document: str = "", part: str = "") -> 
     return Chapter(document, part, sections[0].title, sections)
 
 
+def questions_asked(notebook: NotebookNode) -> dict[str, list[str]]:
+    """By label, how people ask for a section, or a row of a table, who do not know its words.
+
+    They stand in the metadata of the heading's cell: `"handbook": {"asked": {label: [...]}}`.
+    """
+    asked = [cell.metadata.get("handbook", {}).get("asked", {}) for cell in notebook.cells]
+    return {label: questions for of_cell in asked for label, questions in of_cell.items()}
+
+
 def _headings(markdown: str) -> Iterator[tuple[int, str, str | None]]:
     """Level, title and label of each heading, those in fenced code left out."""
     label, fence = None, None

@@ -1,23 +1,31 @@
 """Sphinx extension: the index that the search of the pages reads, instead of Sphinx's own.
 
-Written as a script (`_static/search/index.js`), because a page opened from a folder may load
-scripts and nothing else. Every page of the book is in it, as it was built; the glossary page is
-where the synonyms come from. A page with `nosearch: true` in its front matter is found by its
-headings only.
+Written as scripts, because a page opened from a folder may load scripts and nothing else:
+`_static/search/index.js` answers, `_static/search/rest.js` comes after it and has the words of the
+rest of the sections, and what is shown of results. Every page of the book is in them, as it was
+built; the glossary page is where the synonyms come from. A page with `nosearch: true` in its front
+matter is found by its headings only.
+
+How people ask for a section who do not know its words stands in the metadata of its notebook (see
+`chapters.questions_asked`): the index has the words, no page shows them.
 """
 
 import hashlib
 import json
 import pickle
+import re
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
+from chapters import questions_asked, read_source
 from docutils import nodes
-from search_sections import Section, sections_of
+from search_sections import NOUN, Section, sections_of, words_of
 from sphinx import addnodes
 
 GLOSSARY = "book/find/glossary"
 COMMON = 0.1  # a word that more than this share of the sections has tells nothing
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 WORD_COLUMNS = 3  # of the glossary: Korean, English, other words
 
 
@@ -40,7 +48,12 @@ def _collect(app, doctree, document):
         anchor for name, anchor in app.env.get_domain("std").anonlabels.values() if name == document
     }
     text = "nosearch" not in app.env.metadata[document]
-    app.search_sections[document] = sections_of(doctree, labels, text)
+    found = app.search_sections[document] = sections_of(doctree, labels, text)
+    source = Path(app.env.doc2path(document))
+    if source.suffix == ".ipynb":
+        asked = questions_asked(read_source(source))
+        for section in found:
+            section.asked = asked.get(section.anchor, [])
 
 
 def _write(app, exception):
@@ -52,17 +65,25 @@ def _write(app, exception):
     sections = {name: found for name, found in sections.items() if name in app.env.found_docs}
     kept.write_bytes(pickle.dumps(sections))
     pages = [(document, part) for document, part in _reading_order(app.env) if document in sections]
-    index = index_of(
+    known = GLOSSARY in app.env.found_docs
+    index, rest = index_of(
         [
             (app.builder.get_target_uri(document), part, sections[document])
             for document, part in pages
-        ]
+        ],
+        synonyms_in(app.env.get_doctree(GLOSSARY)) if known else [],
     )
-    if GLOSSARY in app.env.found_docs:
-        index["synonyms"] = synonyms_in(app.env.get_doctree(GLOSSARY))
-    target = Path(app.outdir) / "_static" / "search" / "index.js"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(f"handbookSearch.index = {_json(index)};\n")
+    index["ask"] = where_to_ask(app.config.html_theme_options.get("repository_url", ""))
+    folder = Path(app.outdir) / "_static" / "search"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (("index", index), ("rest", rest)):
+        (folder / f"{name}.js").write_text(f"handbookSearch.{name} = {_json(content)};\n")
+
+
+def where_to_ask(repository: str) -> dict[str, str]:
+    """Links for a question that the book does not answer; the question is put behind each."""
+    own = {"이 책에 묻기": f"{repository}/issues/new?title="} if repository else {}
+    return own | {"MLflow 이슈에서 찾기": "https://github.com/mlflow/mlflow/issues?q="}
 
 
 def _reading_order(env) -> list[tuple[str, str]]:
@@ -72,32 +93,61 @@ def _reading_order(env) -> list[tuple[str, str]]:
     return [(root, "")] + [(doc, t["caption"]) for t in toctrees for doc in t["includefiles"]]
 
 
-def index_of(pages: list[tuple[str, str, list[Section]]]) -> dict:
-    """Columns of the index. `pages` are (address, part, sections) in reading order."""
+def index_of(
+    pages: list[tuple[str, str, list[Section]]], synonyms: list[list[str]] = ()
+) -> tuple[dict, dict]:
+    """What answers, and what comes after it. `pages` are (address, part, sections)."""
     sections = [section for _, _, found in pages for section in found]
-    return {
+    shown = [
+        [section.text for section in sections],
+        ["\n".join(section.messages) for section in sections],
+        ["\n".join(section.asked) for section in sections],
+    ]
+    names = [name.lower() for row in synonyms for name in row if " " in name]
+    common = max(len(sections) * COMMON, 10)
+    rest = _places([section.words for section in sections])
+    index = {
         "pages": [[uri, part, len(found)] for uri, part, found in pages],
         "headings": [section.heading for section in sections],
         "anchors": [section.anchor for section in sections],
         "errors": "".join(str(int(section.error)) for section in sections),
-        "texts": [section.text for section in sections],
-        "messages": ["\n".join(section.messages) for section in sections],
-        "words": _postings(sections),
-        "synonyms": [],
+        "nouns": sorted({noun for s in sections for noun in NOUN.findall(f"{s.heading} {s.text}")}),
+        "words": _lines([_places([_shown_words(t, names) for t in texts]) for texts in shown]),
+        "synonyms": synonyms,
+    }
+    return index, {
+        "words": _lines([{word: where for word, where in rest.items() if len(where) < common}]),
+        "texts": shown[0],
+        "messages": shown[1],
     }
 
 
-def _postings(sections: list[Section]) -> str:
-    """A line for each word: the word, a tab, and one character for each section that has it."""
+def _places(texts: Iterable[Iterable[str]]) -> dict[str, list[int]]:
+    """By word the numbers of the texts that have it; each text is its words, each once."""
     places = defaultdict(list)
-    for number, section in enumerate(sections):
-        for word in section.words:
+    for number, words in enumerate(texts):
+        for word in words:
             places[word].append(number)
-    common = max(len(sections) * COMMON, 10)
-    rows = (
-        f"{word}\t{_steps(places[word])}" for word in sorted(places) if len(places[word]) < common
-    )
-    return "\n".join(rows)
+    return places
+
+
+def _lines(columns: list[dict[str, list[int]]]) -> str:
+    """A line for each word: the word, and after a tab each, its places in a column's texts.
+
+    A place is one character.
+    """
+    lines = []
+    for word in sorted({word for column in columns for word in column}):
+        places = [_steps(column.get(word, [])) for column in columns]
+        lines.append("\t".join([word, *places]).rstrip("\t"))
+    return "\n".join(lines)
+
+
+def _shown_words(text: str, names: list[str]) -> set[str]:
+    """The words of a text, those that names of classes consist of, and names of several words."""
+    lower = text.lower()
+    spoken = {name for name in names if re.search(rf"(?<!\w){re.escape(name)}", lower)}
+    return words_of(text) | words_of(_HUMP.sub(" ", text)) | spoken
 
 
 def _steps(numbers: list[int]) -> str:

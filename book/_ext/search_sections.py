@@ -1,6 +1,7 @@
 """The sections of a page as search sees them, read from the page's doctree.
 
-A section is a heading with what stands directly under it. The beginning of its prose and the error
+A section is a heading with what stands directly under it, or a row of a table with an address of
+its own: `| [what it answers]{#label} | ... |`. The beginning of its prose and the error
 messages of its outputs are kept as text, because results show them. Of everything beyond, and of
 its code, only the words are kept.
 """
@@ -14,6 +15,8 @@ from docutils import nodes
 TEXT_LIMIT = 120  # characters of prose that are kept as text
 MESSAGE_LIMIT = 160  # characters of each error message
 
+# A word of one syllable that stands alone: 런, 값, 키. It keeps no particle.
+NOUN = re.compile(r"(?<![가-힣A-Za-z0-9_`)])[가-힣](?![가-힣])")
 _WORD = re.compile(r"--[a-z][a-z0-9-]+|[A-Za-z_][A-Za-z0-9_]*|\d[\d.,]*\d|[가-힣]+|\d")
 _NAMES = re.compile(
     r"--[a-z][a-z0-9-]+"  # options of a command
@@ -22,7 +25,7 @@ _NAMES = re.compile(
     r"|\bmlflow(?:[. ][a-z_]+)+"  # mlflow.autolog, mlflow gc
     r"|\b[A-Z][a-z]+(?:[A-Z]\w*)+\b"  # classes
 )
-_CHANGING = re.compile(r"\b[0-9a-f]{12,}\b|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*")
+_CHANGING = re.compile(r"\b[0-9a-f]{12,}\b|\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[.\d]*")
 _MESSAGE = re.compile(
     r"^(?:[\w.]*(?:Error|Exception|Warning|Exit|Interrupt)\b|.*\b(?:ERROR|WARNING|Warning)\b).*",
     re.M,
@@ -33,7 +36,7 @@ _ENDING = re.compile(
     "(?:으로는|에서는|으로|에서|에게|에는|까지|부터|처럼|라는|라고|[하되]는|[하되]고|[하되]면|[하되]지"
     "|[한된]다|[했됐]다|이?다|이[고며면]|[을를은는이가의에로와과도만])$"
 )
-_PARTICLES = set("을를은는이가의에로와과도만") | {"다", "한", "수", "으로", "된다", "한다"}
+_PARTICLES = set("을를은는이가의에로와과도만") | {"", "다", "한", "수", "으로", "된다", "한다"}
 
 
 @dataclass
@@ -45,7 +48,8 @@ class Section:
     error: bool = False  # it explains an error that a reader has met
     text: str = ""
     messages: list[str] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)  # of the rest of it
+    asked: list[str] = field(default_factory=list)  # questions in words that it lacks
 
 
 def sections_of(doctree: nodes.document, labels: set[str], text: bool = True) -> list[Section]:
@@ -66,7 +70,29 @@ def sections_of(doctree: nodes.document, labels: set[str], text: bool = True) ->
         if text:
             _fill(section, node)
         found.append(section)
+        found += _rows(node) if text else []
     return found
+
+
+def _rows(section: nodes.section) -> list[Section]:
+    """Rows of the section's tables that have an address."""
+    found = []
+    for row in section.findall(nodes.row):
+        named = next((node for node in row.findall(nodes.inline) if node["ids"]), None)
+        if named is None or _enclosing_section(row) is not section:
+            continue
+        prose = " ".join(_text(entry) for entry in row.children if named not in entry.findall())
+        answer = Section(_text(named), named["ids"][0])
+        answer.text, rest = _split(prose)
+        answer.words = sorted(words_of(rest) - words_of(f"{answer.heading} {answer.text}"))
+        found.append(answer)
+    return found
+
+
+def _enclosing_section(node: nodes.Node) -> nodes.Node:
+    while not isinstance(node, nodes.section):
+        node = node.parent
+    return node
 
 
 def _fill(section: Section, node: nodes.section) -> None:
@@ -80,8 +106,8 @@ def _fill(section: Section, node: nodes.section) -> None:
             code.append(_CHANGING.sub("", block.astext()))
     section.text, rest = _split(" ".join(prose))
     section.messages = _new(messages, f"{section.heading} {section.text}")
-    shown = _words(" ".join([section.heading, section.text, *section.messages]))
-    section.words = sorted(_words(f"{rest} {' '.join(_NAMES.findall(' '.join(code)))}") - shown)
+    shown = words_of(" ".join([section.heading, section.text, *section.messages]))
+    section.words = sorted(words_of(f"{rest} {' '.join(_NAMES.findall(' '.join(code)))}") - shown)
 
 
 def _blocks(node: nodes.Element):
@@ -135,15 +161,15 @@ def _messages(output: str) -> list[str]:
 
 def _new(messages: list[str], shown: str) -> list[str]:
     """Messages that say something which is not said before."""
-    seen, kept = _words(shown), []
+    seen, kept = words_of(shown), []
     for message in messages:
-        if len(_words(message) - seen) > 2:
+        if len(words_of(message) - seen) > 2:
             kept.append(message)
-            seen |= _words(message)
+            seen |= words_of(message)
     return kept
 
 
-def _words(text: str) -> set[str]:
+def words_of(text: str) -> set[str]:
     """Distinct words in lower case, long Korean ones without their endings."""
     found = _WORD.findall(text.lower())
     bare = {_ENDING.sub("", word) if len(word) > 2 else word for word in found}

@@ -67,7 +67,7 @@ def ours() -> None:
         open_search(page)
         names, took = page.evaluate(
             """(queries) => {
-              const engine = handbookSearch.Engine.read(handbookSearch.index);
+              const engine = handbookSearch.Engine.read(handbookSearch.index, handbookSearch.rest);
               const name = ({anchor, address}) => anchor || address.replace(/[.]html$/, "");
               const started = performance.now();
               const ask = (query) => engine.search(query).map(({section}) => name(section));

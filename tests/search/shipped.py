@@ -20,12 +20,9 @@ def page_of(browser, site: Path, document: str = "notebooks/concepts/run", **opt
 
 
 def open_search(page, keys: str = "Control+k") -> None:
-    """Open the dialog and wait until the index is read."""
+    """Open the dialog and wait until the index is read, and the texts that it shows."""
     page.keyboard.press(keys)
-    page.wait_for_selector(DIALOG)
-    page.wait_for_function(
-        "!document.querySelector('.search-dialog [role=status]').textContent.includes('읽는')"
-    )
+    page.wait_for_selector(f"{DIALOG}[data-complete]")
 
 
 def rankings(browser, site: Path, queries: list[str], limit: int = 10) -> list[list[str]]:
@@ -34,12 +31,25 @@ def rankings(browser, site: Path, queries: list[str], limit: int = 10) -> list[l
         open_search(page)
         return page.evaluate(
             """([queries, limit]) => {
-              const engine = handbookSearch.Engine.read(handbookSearch.index);
+              const engine = handbookSearch.Engine.read(handbookSearch.index, handbookSearch.rest);
               const name = ({anchor, address}) => anchor || address.replace(/[.]html$/, "");
               return queries.map((query) =>
                 engine.search(query, limit).map(({section}) => name(section)));
             }""",
             [queries, limit],
+        )
+
+
+def missing(browser, site: Path, queries: list[str]) -> list[bool]:
+    """For each query whether the search says that the book has no answer."""
+    with page_of(browser, site) as page:
+        open_search(page)
+        return page.evaluate(
+            """(queries) => {
+              const engine = handbookSearch.Engine.read(handbookSearch.index, handbookSearch.rest);
+              return queries.map((query) => handbookSearch.isMissing(engine.search(query, 3)));
+            }""",
+            queries,
         )
 
 

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from search_index import where_to_ask
 
 from tests.search.shipped import DIALOG, RESULT, open_search, page_of
 
 pytestmark = pytest.mark.xdist_group("browser")
+SHIPPED = {"dialog.js", "dialog.css", "words.js", "engine.js", "index.js", "rest.js"}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,45 @@ def test_results_appear_while_typing_with_part_chapter_and_the_hit_marked(page):
     assert page.locator(RESULT).count() <= before
 
 
+HOLD_THE_REST = """() => {
+  const append = Element.prototype.append;
+  Element.prototype.append = function (...nodes) {
+    if (nodes[0]?.src?.endsWith("/rest.js")) window.release = () => append.apply(this, nodes);
+    else append.apply(this, nodes);
+  };
+}"""
+
+
+def test_answers_stand_before_the_rest_is_loaded(browser, site):
+    with page_of(browser, site) as page:
+        page.evaluate(HOLD_THE_REST)
+        page.keyboard.press("Control+k")
+        page.wait_for_selector(DIALOG)
+        typed(page, "delete_run restore_run")
+        first = page.locator(RESULT).first
+        assert first.get_attribute("href").endswith("run.html#run-delete")
+        before = first.locator(".search-context").all_text_contents()
+        page.keyboard.press("ArrowDown")
+        second = selected(page)
+        page.evaluate("release()")
+        page.wait_for_selector(f"{DIALOG}[data-complete]")
+        assert selected(page) == second
+        assert first.locator(".search-context").all_text_contents() != before
+
+
+def test_a_word_of_the_rest_can_be_asked_while_the_rest_is_read(page):
+    open_search(page)
+    found = page.evaluate("""() => {
+      const engine = new handbookSearch.Engine(handbookSearch.index);
+      Array.from(engine.reading());
+      const words = handbookSearch.rest.words.split("\\n").map((line) => line.split("\\t")[0]);
+      const isNew = (word) => !engine.postings.has(engine.analyser.analyse(word).word);
+      const word = words.find(isNew);
+      return Array.from(engine.readingRest(handbookSearch.rest), () => engine.search(word).length);
+    }""")
+    assert len(found) > 2 and found[-1] > 0
+
+
 def test_arrows_choose_and_enter_opens_the_section(page):
     open_search(page)
     typed(page, "delete_run restore_run")
@@ -126,6 +167,24 @@ def test_nothing_found_is_said(page):
     assert page.locator(RESULT).count() == 0
 
 
+def test_what_the_book_lacks_shows_the_nearest_and_where_to_ask(page):
+    open_search(page)
+    write(page, "쀍뛟쏉 뚫쀍쏉 웷뛟쏉 실험")
+    page.get_by_text("찾지 못했다").wait_for()
+    assert page.locator(RESULT).count() == 3
+    ask = page.locator(f"{DIALOG} [role=status] a")
+    assert ask.first.get_attribute("href").endswith("%EC%8B%A4%ED%97%98")
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    assert ask.first.evaluate("node => node === document.activeElement")
+
+
+@pytest.mark.parametrize("repository, links", [("", 1), ("https://example.org/book", 2)])
+def test_a_known_repository_is_asked_first(repository, links):
+    found = [*where_to_ask(repository).values()]
+    assert len(found) == links and found[0].startswith(repository or "https://github.com/mlflow/")
+
+
 def test_text_of_the_book_is_shown_as_text(page):
     """A query or a heading with markup in it does not become markup."""
     open_search(page)
@@ -146,11 +205,11 @@ def test_nothing_of_it_is_loaded_before_it_is_opened(page):
     page.wait_for_load_state("networkidle")
     names = [address.split("?")[0].rsplit("/", 1)[1] for address in found]
     assert "open.js" in names
-    assert {"dialog.js", "dialog.css", "words.js", "engine.js", "index.js"}.isdisjoint(names)
+    assert SHIPPED.isdisjoint(names)
     found.clear()
     open_search(page)
     loaded = {address.rsplit("/", 1)[1] for address in found if "/_static/search/" in address}
-    assert loaded == {"dialog.js", "dialog.css", "words.js", "engine.js", "index.js"}
+    assert loaded == SHIPPED
     assert all(address.startswith("file:") for address in found)
     found.clear()
     page.keyboard.press("Escape")

@@ -28,33 +28,44 @@
   const status = dialog.querySelector("[role=status]");
   let engine;
   let started = false;
+  let shown = []; // results
   let selected = -1;
 
-  function open(ready, query) {
+  /** `loading` has a promise each of what answers and of the rest. */
+  function open(loading, query) {
     if (!dialog.open) dialog.showModal();
     if (query !== undefined) input.value = query;
     input.focus();
     input.select();
     if (engine) return;
     status.textContent = "색인을 읽는 중이다.";
-    ready.then(read, () => (status.textContent = "색인을 읽지 못했다. 페이지를 새로 고친다."));
+    const failed = () => (status.textContent = "색인을 읽지 못했다. 페이지를 새로 고친다.");
+    loading.engine.then(() => read(loading.rest), failed);
   }
 
-  function read() {
+  function read(rest) {
     if (started) return;
     started = true;
     const reader = new handbookSearch.Engine(handbookSearch.index);
-    const steps = reading(reader);
-    const next = () => {
-      const until = performance.now() + SLICE;
-      while (performance.now() < until)
-        if (steps.next().done) {
-          engine = reader;
-          return show();
-        }
-      setTimeout(next);
-    };
-    next();
+    run(reading(reader), () => {
+      engine = reader;
+      show();
+      rest.then(() => run(reader.readingRest(handbookSearch.rest), complete));
+    });
+  }
+
+  /** Runs steps between which the page can react. */
+  function run(steps, done) {
+    const until = performance.now() + SLICE;
+    while (performance.now() < until) if (steps.next().done) return done();
+    setTimeout(() => run(steps, done));
+  }
+
+  /** Answers anew what is asked, unless a result has been chosen: that one stays where it is. */
+  function complete() {
+    if (selected < 1) show();
+    else shown.forEach((result, number) => addContext(list.children[number], result, engine));
+    dialog.dataset.complete = "";
   }
 
   /** Steps until the first key can be answered as fast as any: code that has run is compiled. */
@@ -71,14 +82,27 @@
   function show() {
     if (!engine) return;
     const query = input.value.trim();
-    const results = query ? engine.search(input.value, LIMIT) : [];
+    const found = query ? engine.search(input.value, LIMIT) : [];
+    const missing = query && handbookSearch.isMissing(found);
+    const results = (shown = missing ? found.slice(0, handbookSearch.NEAREST) : found);
     list.scrollTop = 0; // before the change, or it would cost a layout of its own
     list.replaceChildren(...results.map((result, number) => option(result, number, engine)));
     input.setAttribute("aria-expanded", String(results.length > 0));
     select(results.length ? 0 : -1);
     if (!query) status.textContent = "낱말 몇 개면 된다. 오류 메시지는 그대로 붙여 넣는다.";
-    else if (!results.length) status.textContent = "찾지 못했다. 낱말을 줄이거나 API 이름으로 찾는다.";
+    else if (missing) status.replaceChildren(...nothing(query, results.length));
     else status.textContent = `${results.length}곳을 찾았다.`;
+  }
+
+  /** What is said where the book has no answer: what stands above, and where else to ask. */
+  function nothing(query, count) {
+    const near = count ? `가장 가까운 ${count}곳이다.` : "낱말을 줄이거나 API 이름으로 찾는다.";
+    const ask = Object.entries(handbookSearch.index.ask).flatMap(([text, address]) => {
+      const link = element("a", "", text);
+      link.href = address + encodeURIComponent(query);
+      return [" ", link];
+    });
+    return [`책에서 꼭 맞는 답을 찾지 못했다. ${near}`, ...ask];
   }
 
   function option(result, number, engine) {
@@ -93,9 +117,14 @@
     heading.append(...marked(section.heading, engine.marks(section.heading, result)));
     link.append(heading);
     if (place.length) link.append(element("span", "search-place", place.join(" › ")));
-    const context = contextOf(result, engine);
-    if (context) link.append(context);
+    addContext(link, result, engine);
     return link;
+  }
+
+  function addContext(link, result, engine) {
+    const context = contextOf(result, engine);
+    link.querySelector(".search-context")?.remove();
+    if (context) link.append(context);
   }
 
   /** The prose and the error message, first what answers more, then words of the rest. */
@@ -146,6 +175,12 @@
     return chosen;
   }
 
+  function focusNext(step) {
+    const stops = [input, close, ...status.querySelectorAll("a")];
+    const place = stops.indexOf(document.activeElement);
+    stops[(place + step + stops.length) % stops.length].focus();
+  }
+
   dialog.addEventListener("keydown", (event) => {
     const count = list.children.length;
     const moves = { ArrowDown: 1, ArrowUp: -1 };
@@ -153,7 +188,7 @@
     if (event.key in moves && count)
       select((selected + moves[event.key] + count) % count).scrollIntoView({ block: "nearest" });
     else if (event.key === "Enter" && event.target === input) list.children[selected]?.click();
-    else if (event.key === "Tab") (document.activeElement === input ? close : input).focus();
+    else if (event.key === "Tab") focusNext(event.shiftKey ? -1 : 1);
     else return;
     event.preventDefault();
   });

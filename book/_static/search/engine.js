@@ -4,16 +4,30 @@
 
   const { Analyser, ONE_SYLLABLE, TOKEN, stop } = handbookSearch;
 
-  const WEIGHTS = { heading: 6, message: 3, title: 2.5, text: 2, word: 1 };
-  const SATURATION = 4.5; // the weight at which a word counts half
-  const CLOSE = 0.8; // how much more a section counts whose whole heading is in the query,
-  const NAMED = 0.7; // and one whose heading says all of the query
+  // Where a word of a section stands, each with its weight; the first three as in the index.
+  const KINDS = ["text", "messages", "asked", "rest", "heading", "title"];
+  const WEIGHTS = { text: 1.05, messages: 0.55, asked: 1.6, rest: 1.25, heading: 1.9, title: 1.5 };
+  const bitOf = (kind) => 1 << KINDS.indexOf(kind);
+  const WEIGHT_OF = Array.from({ length: 1 << KINDS.length }, (_, mask) =>
+    KINDS.reduce((total, kind) => total + (mask & bitOf(kind) ? WEIGHTS[kind] : 0), 0),
+  );
+  const SATURATION = 8.1; // the weight at which a word counts half,
+  const SAID = 3.4; // and, times that, all: how far the section says it
+  const COVERED = 1.73; // the power by which a section counts that says more of the query
+  const RARE = 0.5; // and that by which a rare word does
+  const CLOSE = 1.16; // how much more a section counts whose whole heading is in the query,
+  const WHOLE = 7; // nearly whole,
+  const NAMED = 1.44; // and one whose heading says all of the query
   const NAME = 0.3; // the part of an API name in a heading, beside its words
   const PAGE = 1.1; // a page comes before a section that answers as well,
-  const TROUBLE = 0.9; // and an error after a recipe
+  const TROUBLE = 0.57; // and an error after a recipe
   // How much a match counts that is not the word itself.
   const LIKE = { verb: 0.85, synonym: 0.8, prefix: 0.7, inside: 0.6, typo: 0.6, piece: 0.8, part: 0.35 };
-  const LETTER = 0.3; // the weight of a single Latin letter or digit
+  const LETTER = 0.3; // the weight of a single Latin letter,
+  const NUMBER = 0.6; // and of a number: a status, a port, a version
+  const ANSWERS = 0.45; // the share of a query that one of the
+  const NEAREST = 3; // first sections has when the book answers it
+  const PASTED = 15; // words of a query that nobody types
   const PHRASE = 3; // words in the longest name of the glossary
   const CANDIDATES = 40; // words that one typed beginning may stand for
   const LONGEST = 60; // words of a query: of a pasted traceback, its end
@@ -25,34 +39,53 @@
       this.index = index;
       this.sections = sectionsOf(index);
       this.postings = new Map(); // word -> the sections that have it, with weights
-      this.analyser = new Analyser(nounsOf(index));
+      this.analyser = new Analyser(new Set(index.nouns.filter((noun) => !ONE_SYLLABLE.has(noun))));
       this.expansions = new Map();
       this.shown = new Map(); // texts of results that were shown
       this.headings = [];
-      this.field = 0;
     }
 
-    /** An engine that has read the whole index. */
-    static read(index) {
+    /** An engine that has read everything. */
+    static read(index, rest) {
       const engine = new Engine(index);
       Array.from(engine.reading());
+      Array.from(engine.readingRest(rest));
       return engine;
     }
 
-    /** Reads the index in steps of a few milliseconds, so that a page can do so between keys. */
+    /** Reads what answers, in steps of a few milliseconds: so a page can do so between keys. */
     *reading() {
       this.readSynonyms(this.index.synonyms);
       for (const [number, section] of this.sections.entries()) {
         this.headings.push(this.readSection(section, number));
         if (number % STEP === 0) yield;
       }
-      for (const [number, line] of this.index.words.split("\n").entries()) {
-        this.readWord(line);
+      yield* this.readingWords(this.index.words, 0);
+      this.headings = this.headings.map((words) => this.weigh(words));
+    }
+
+    /** Reads the words of the rest of the sections, and what is shown of them below a heading. */
+    *readingRest({ words, texts, messages }) {
+      this.sections.forEach((section, number) => {
+        section.text = texts[number];
+        section.messages = messages[number] ? messages[number].split("\n") : [];
+      });
+      yield* this.readingWords(words, KINDS.indexOf("rest"));
+      this.headings = this.headings.map(({ words }) => this.weigh(words));
+    }
+
+    /** Reads lines of words; their first column is of this kind. */
+    *readingWords(lines, kind) {
+      for (const [number, line] of lines.split("\n").entries()) {
+        this.readWord(line, kind);
         if (number % (STEP * 10) === 0) yield;
       }
-      this.headings = this.headings.map((words) => this.weigh(words));
+      for (const posting of this.postings.values()) posting.weigh();
+      yield;
       this.vocabulary = [...this.postings.keys()].filter((word) => !/^[~@]/.test(word));
       this.spelled = `\n${this.vocabulary.join("\n")}\n`;
+      this.letters = undefined;
+      this.expansions.clear();
     }
 
     /** The words of each row of the glossary: `@0` stands for any of the first row. */
@@ -75,20 +108,16 @@
     }
 
     readSection(section, number) {
-      const heading = this.readText(section.heading, number, WEIGHTS.heading);
-      this.readText(section.messages.join("\n"), number, WEIGHTS.message);
-      this.readText(section.text, number, WEIGHTS.text);
-      this.readText(section.page.title, number, WEIGHTS.title);
+      const heading = this.readText(section.heading, number, bitOf("heading"));
+      this.readText(section.page.title, number, bitOf("title"));
       return heading;
     }
 
-    readText(text, number, weight) {
+    readText(text, number, bit) {
       const words = this.wordsOf(text);
-      this.field += 1; // a word counts once in each text
       for (let place = 0; place < words.length; place += 1) {
-        for (const posting of this.postingsOf(words[place])) posting.add(number, weight, this.field);
-        for (const { group } of this.longNamesAt(words, place))
-          this.posting(group).add(number, weight, this.field);
+        for (const posting of this.postingsOf(words[place])) posting.add(number, bit);
+        for (const { group } of this.longNamesAt(words, place)) this.posting(group).add(number, bit);
       }
       return words;
     }
@@ -97,12 +126,19 @@
       return (found.postings ??= this.termsOf(found).map((term) => this.posting(term)));
     }
 
-    /** A line of the words that are kept beside the text of sections. */
-    readWord(line) {
-      const end = line.indexOf("\t");
-      const numbers = numbersOf(line, end + 1);
-      for (const posting of this.postingsOf(this.analyser.analyse(line.slice(0, end))))
-        posting.addAll(numbers, WEIGHTS.word);
+    /** A line of the index: a word, or a name of the glossary, and where it stands. */
+    readWord(line, first) {
+      const [text, ...columns] = line.split("\t");
+      const words = this.wordsOf(text);
+      if (!words.length) return;
+      const postings =
+        words.length > 1
+          ? this.longNamesAt(words, 0).map(({ group }) => this.posting(group))
+          : this.postingsOf(words[0]);
+      columns.forEach((places, column) => {
+        for (const number of numbersOf(places))
+          for (const posting of postings) posting.add(number, 1 << (first + column));
+      });
     }
 
     wordsOf(text) {
@@ -143,15 +179,19 @@
     }
 
     rarity(term) {
-      const count = Math.min(this.postings.get(term).sections.length, this.sections.length);
+      const count = this.postings.get(term).kinds.size;
       return Math.log(1 + (this.sections.length - count + 0.5) / (count + 0.5));
     }
 
-    /** The best `limit` sections, best first: `{section, score}`, and what `marks` needs. */
+    /**
+     * The best `limit` sections, best first: `{section, score, said}`, and what `marks` needs.
+     * `said` is how much of the query a section has, from 0 to 1.
+     */
     search(query, limit = 10) {
       const units = this.unitsOf(query);
       const scores = new Float64Array(this.sections.length);
       const covered = new Float64Array(this.sections.length);
+      const said = new Float64Array(this.sections.length);
       let total = 0;
       for (const { terms, weight } of units) {
         const best = new Float64Array(this.sections.length);
@@ -164,14 +204,16 @@
         }
         total += weight;
         best.forEach((value, number) => {
+          if (value) said[number] += weight;
           scores[number] += weight * value;
-          covered[number] += weight * Math.min(1, value * 2);
+          covered[number] += weight * Math.min(1, value * SAID);
         });
       }
       const asked = new Set(units.flatMap(({ terms }) => [...terms.keys()]));
       const found = [];
       scores.forEach((score, number) => {
-        if (score > 0) found.push({ number, score: score * (covered[number] / total) });
+        const value = score * (covered[number] / total) ** COVERED;
+        if (score > 0) found.push({ number, said: said[number] / total, score: value });
       });
       const order = (a, b) => b.score - a.score || a.number - b.number;
       const first = found.sort(order).slice(0, RERANKED / units.length);
@@ -194,11 +236,11 @@
       return marks;
     }
 
-    /** Words of the query that a section has, but none of these texts of it. */
+    /** Words of the query that stand in a section, but in none of these texts of it. */
     unseen(texts, { units, number }) {
       const words = texts.flatMap((text) => this.readShown(text).words);
       const isShown = ({ terms }) => words.some((found) => found.terms.some((term) => terms.has(term)));
-      const isHere = (term) => this.postings.get(term).sections.includes(number);
+      const isHere = (term) => this.postings.get(term).kinds.get(number) & ~bitOf("asked");
       const isWord = (term) => !/^[~@]/.test(term);
       return units
         .filter((unit) => !isShown(unit))
@@ -229,7 +271,7 @@
       });
       const named = sum(units.filter(inHeading), (unit) => unit.weight) / total;
       const { anchor, error } = this.sections[number];
-      return (1 + CLOSE * close ** 2 + NAMED * named) * (error ? TROUBLE : anchor ? 1 : PAGE);
+      return (1 + CLOSE * close ** WHOLE + NAMED * named) * (error ? TROUBLE : anchor ? 1 : PAGE);
     }
 
     /** The words of a heading, each with its share of what the heading says. */
@@ -268,14 +310,17 @@
       if (open || !known || korean)
         for (const [term, like] of this.expand(word, korean, open, known))
           if (!terms.has(term)) terms.set(term, like);
-      const share = word.length === 1 && !korean ? LETTER : 1;
+      const share = /^\d/.test(word) ? NUMBER : word.length === 1 && !korean ? LETTER : 1;
       const units = terms.size ? [this.unit(word, terms, share)] : [];
       const pieces = korean && !this.postings.has(word) ? this.split(text) : parts;
       for (const piece of pieces) {
         const inside = this.existing([[piece, 1], ...this.alike(this.names.get(piece) ?? [])]);
         if (inside.size) units.push(this.unit(piece, inside, terms.size ? LIKE.part : LIKE.piece));
       }
-      return units;
+      if (units.length) return units;
+      // A word that the book lacks: nothing says it, so everything says less of the query.
+      const rarest = Math.log(1 + 2 * (this.sections.length + 0.5)) ** RARE;
+      return [{ key: word, terms: new Map(), weight: share * rarest }];
     }
 
     alike(groups) {
@@ -290,7 +335,7 @@
       const same = [...terms].filter(([, like]) => like >= LIKE.synonym);
       const counted = same.length ? same : [...terms];
       const rarities = counted.map(([term, like]) => like * this.rarity(term));
-      return { key, terms, weight: (share * sum(rarities, Number)) / rarities.length };
+      return { key, terms, weight: share * (sum(rarities, Number) / rarities.length) ** RARE };
     }
 
     /** Words of the book that begin with this one, contain it, or are spelled nearly like it. */
@@ -352,28 +397,19 @@
   /** The sections that have a word, each with the weight of the places where it stands. */
   class Posting {
     constructor() {
-      this.sections = [];
+      this.kinds = new Map(); // section -> bits
+      this.sections = []; // until it is weighed: the search answers while the rest is read
       this.weights = [];
-      this.field = 0;
     }
 
-    add(number, weight, field) {
-      if (this.field === field) return;
-      this.field = field;
-      const last = this.sections.length - 1;
-      if (this.sections[last] === number) this.weights[last] += weight;
-      else {
-        this.sections.push(number);
-        this.weights.push(weight);
-      }
+    add(number, bit) {
+      this.kinds.set(number, this.kinds.get(number) | bit);
     }
 
-    /** A section that is there already stays there twice: the higher weight counts. */
-    addAll(numbers, weight) {
-      for (let i = 0; i < numbers.length; i += 1) {
-        this.sections.push(numbers[i]);
-        this.weights.push(weight);
-      }
+    /** Sections and weights, for searching, once all is read. */
+    weigh() {
+      this.sections = Int32Array.from(this.kinds.keys());
+      this.weights = Float64Array.from(this.kinds.values(), (bits) => WEIGHT_OF[bits]);
     }
   }
 
@@ -390,26 +426,19 @@
           address: anchor ? `${address}#${anchor}` : address,
           heading: index.headings[n],
           error: index.errors[n] === "1",
-          text: index.texts[n],
-          messages: index.messages[n] ? index.messages[n].split("\n") : [],
+          text: "", // both come with the rest
+          messages: [],
         });
       }
     }
     return sections;
   }
 
-  /** Words of one syllable that stand alone in the book: 런, 값, 키. They keep no particle. */
-  function nounsOf(index) {
-    const texts = [...index.headings, ...index.texts].join(" ");
-    const alone = texts.match(/(?<![가-힣A-Za-z0-9_`)])[가-힣](?![가-힣])/g) ?? [];
-    return new Set(alone.filter((word) => !ONE_SYLLABLE.has(word)));
-  }
-
-  /** Numbers of sections from the characters, from `start` on, that stand for their distances. */
-  function numbersOf(line, start) {
+  /** Numbers of sections from the characters that stand for their distances. */
+  function numbersOf(line) {
     const numbers = [];
     let number = -1;
-    for (let i = start; i < line.length; i += 1) {
+    for (let i = 0; i < line.length; i += 1) {
       let code = line.charCodeAt(i);
       if (code >= 0xa1) code -= 0x22;
       if (code > 0x5c) code -= 1;
@@ -450,5 +479,14 @@
     return row[b.length];
   }
 
-  handbookSearch.Engine = Engine;
+  /**
+   * Whether the best of what was found have too little of the query to answer it. Of a pasted
+   * traceback no section has much.
+   */
+  function isMissing(found) {
+    const best = found.slice(0, NEAREST);
+    return !best.some(({ said, units }) => said >= ANSWERS || units.length > PASTED);
+  }
+
+  Object.assign(handbookSearch, { Engine, NEAREST, isMissing });
 })();

@@ -20,14 +20,15 @@
   function load() {
     globalThis.handbookSearch ??= { root: new URL("../../", folder).href };
     const dialog = [add("link", { rel: "stylesheet", href: `${folder}dialog.css` }), script("dialog.js")];
-    const engine = ["words.js", "engine.js", "index.js"].map(script);
-    return { dialog: Promise.all(dialog), engine: Promise.all(engine) };
+    const engine = Promise.all(["words.js", "engine.js", "index.js"].map(script));
+    // What refines the answers, and what is shown below their headings.
+    return { dialog: Promise.all(dialog), engine, rest: engine.then(() => script("rest.js")) };
   }
 
   async function open(query) {
     loading ??= load();
     await loading.dialog;
-    handbookSearch.open(loading.engine, query);
+    handbookSearch.open(loading, query);
   }
 
   function isTyping({ target }) {

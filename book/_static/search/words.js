@@ -47,10 +47,20 @@ globalThis.handbookSearch ??= {};
     return word.slice(0, -1) + String.fromCharCode(FIRST + (initial * VOWELS + open) * FINALS);
   }
 
+  // Words that say nothing of what is looked for. In a Korean book the English ones are rare, so
+  // their rarity would speak for them.
   const stop = new Set(`
-    어떻게 방법 왜 언제 뭐 무엇 뭐가 어디 어디서 어느 하나요 되나요 있나요 없나요 싶어요 싶은데 좀 알려줘 때 수
-    것 거 게 줘 해 안 못 너무 자꾸 계속 갑자기 이렇게 그냥 이미 어떤 the a an is are was do does did can how what why when where i my me you your
-    to of in on at by for with it this that be been`.trim().split(/\s+/));
+    어떻게 방법 왜 언제 뭐 무엇 뭐가 어디 어디서 어느 하나요 되나요 있나요 없나요 싶어요 싶은데 싶음 좀 알려줘 때 수
+    것 거 게 줘 해 안 못 너무 자꾸 계속 갑자기 이렇게 그냥 이미 어떤 하는 되는 있는 있음 있는데 하는데 되는데 해야
+    하는지 되는지 있는지 함 됨 안됨 법 걸 건 그 이 저 내 우리 다 또 더 잘 및 경우 이거 그거 같은 같이 만 쓰는 쓸 쓰고
+    필요 필요해 필요한 필요한가 필요한지 하려면 하려고 하려는 되려면 하나 되나 나요 했는데 했더니 됐는데 좋은 좋을까 가능
+    가능한가 가능한지 원인 해결 이유
+    the a an is are was were be been being am do does did doing done can could how what why when where who which
+    whose i me my mine we us our ours you your it its they them their this that these those there here to of in on
+    at by for with without from into onto as if and or but not no nor so than then too very just only also both each
+    any all some same such own other another after before while until again once ever never always still already has
+    have had having will would should shall may might must get gets getting got make makes let s t don doesn didn isn
+    im ve about above below up down out off over under between through during against because`.trim().split(/\s+/));
 
   function stemLatin(word) {
     const bare = word.replace(word.length > 4 ? /(?:ings?|ed|es|s|e)$/ : /(?<=...)s$/, "");
