@@ -17,6 +17,7 @@ class Question:
     answers: frozenset[str]
     pending: str | None = None  # the document that will answer it
     held_out: bool = False
+    language: str = ""
 
 
 def questions(text: str | None = None) -> list[Question]:
@@ -27,7 +28,8 @@ def questions(text: str | None = None) -> list[Question]:
             answers = {*entry.get("sections", ()), *({entry["page"]} if "page" in entry else ())}
             for query in entry.get("queries") or [entry["q"]]:
                 pending, held_out = entry.get("pending"), entry.get("held_out", False)
-                found.append(Question(kind, query, frozenset(answers), pending, held_out))
+                language = entry.get("lang", "")
+                found.append(Question(kind, query, frozenset(answers), pending, held_out, language))
     return found
 
 
