@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # With it, an environment that a chapter makes is compiled again at each start of its Python.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup book page test test-remote test-sections test-containers chapters site lab server bench seconds lock screenshots clean
+.PHONY: help setup book page test test-remote test-sections test-containers chapters site find lab server bench seconds lock screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -76,6 +76,9 @@ test-containers: $(READY) ## env/server/compose.yaml brought up with podman (Deb
 test-remote: $(READY) ## the chapters again, as a client of the server that env/server deploys
 	@echo "== remote lane"
 	$(BIN)/python tests/remote_lane.py
+
+find: $(PYTHON_READY) ## Q="text or message" looks it up in the built book; or a traceback on standard input
+	@$(BIN)/python book/look_up.py $(if $(Q),"$$Q")
 
 lab: $(PYTHON_READY) ## JupyterLab beside a tracking server, MLFLOW_TRACKING_URI set
 	@$(BIN)/python env/setup/lab.py lab
