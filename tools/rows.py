@@ -16,7 +16,7 @@ from tests.chapters.contents import documents_of_the_book
 from tests.site.first_view import own_pictures, weight
 from tests.site.visits import LAPTOP, visit
 from tests.waiting import patient
-from tools import accounting
+from tools import accounting, search_figures
 from tools.accounting import Cost
 from tools.sides import Side, clone
 from tools.site_timings import timings
@@ -190,6 +190,11 @@ def views(bench: Bench, side: Side) -> Iterator[Figures]:
         yield timings(html, list(FIRST_VIEWS), Path(scratch))
 
 
+def search(bench: Bench, side: Side) -> Iterator[Figures]:
+    yield search_figures.answers(side.folder / "_build" / "html")
+    yield search_figures.sizes(side)
+
+
 def _size(path: Path) -> int:
     return path.stat().st_size
 
@@ -224,6 +229,7 @@ def ci(bench: Bench, side: Side) -> Iterator[Figures]:
 Row = Callable[[Bench, Side], Iterator[Figures]]
 # In this order: a row may need the outputs and the site that one before it left.
 ROWS: dict[str, Row] = {
-    row.__name__: row for row in (page, chapters, site, edits, views, tests, pages, remote, ci)
+    row.__name__: row
+    for row in (page, chapters, site, edits, views, search, tests, pages, remote, ci)
 }
 LONG = {"ci"}  # only when asked for

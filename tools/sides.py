@@ -27,9 +27,9 @@ class Side:
         }
         return kept | {"PYTHONPATH": str(self.folder / "env")}
 
-    def python(self, code: str) -> str:
+    def python(self, code: str, *arguments: str) -> str:
         """What a script prints that runs at the top of this side."""
-        command = [self.folder / ".venv" / "bin" / "python", "-c", code]
+        command = [self.folder / ".venv" / "bin" / "python", "-c", code, *arguments]
         options = {"cwd": self.folder, "env": self.environment, "check": True}
         return subprocess.run(command, stdout=subprocess.PIPE, text=True, **options).stdout
 
