@@ -56,7 +56,7 @@ def test_outputs_and_paths_would_be_found(tmp_path):
 
 def test_no_space_stands_between_code_and_its_particle():
     """In the pages that are no notebooks; the gates of the chapters see the others."""
-    texts = [name for name in tracked() if name.endswith(".md")]
+    texts = [*tracked("*.md"), "book/find/advisories.yml"]
     assert texts
     found = {name: detached((ROOT / name).read_text()) for name in texts}
     assert {name: spaces for name, spaces in found.items() if spaces} == {}
