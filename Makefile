@@ -19,7 +19,7 @@ help: ## this list
 setup: $(READY) ## the environment from the lock, and the programs that it lacks
 
 $(PYTHON_READY): requirements.txt env/pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.13 is needed: set PYTHON=/path/to/python3"; exit 1; }
 	@echo "== environment: .venv, from requirements.txt"
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
 	@$(BIN)/python -m ensurepip >/dev/null 2>&1 || $(GET_PARTS) pip
