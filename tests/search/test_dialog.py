@@ -185,6 +185,16 @@ def test_a_known_repository_is_asked_first(repository, links):
     assert len(found) == links and found[0].startswith(repository or "https://github.com/mlflow/")
 
 
+def test_a_row_that_was_found_is_lit(browser, site):
+    with page_of(browser, site, "notebooks/tracking_server/install") as page:
+        page.goto(f"{page.url}#install-rotate-postgres")
+        rows = page.locator("tr").evaluate_all(
+            "rows => rows.map((row) => [row.matches(':has(:target)'),"
+            " getComputedStyle(row).backgroundColor !== 'rgba(0, 0, 0, 0)'])"
+        )
+    assert [lit for found, lit in rows if found] == [True]
+
+
 def test_text_of_the_book_is_shown_as_text(page):
     """A query or a heading with markup in it does not become markup."""
     open_search(page)
