@@ -7,15 +7,13 @@ from pathlib import Path
 
 from mlflow_lab.browser import chromium
 
-from tests.search.questions import FILE, Rates, questions
+from tests.search.questions import FILE, PUBLIC, Rates, questions
 from tests.search.shipped import rankings
 from tools.sides import Side
 
-PUBLIC = FILE.with_name("public")
 SETS = {
     "own queries": FILE,
-    "public queries, working": PUBLIC / "working.yaml",
-    "public queries, sealed": PUBLIC / "sealed.yaml",
+    **{f"public queries, {half}": file for half, file in PUBLIC.items()},
 }
 CODE = ("open.js", "dialog.js", "dialog.css", "words.js", "engine.js")
 SAMPLES, PROJECTED = (12, 24, 36), 60  # chapters

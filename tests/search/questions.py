@@ -6,6 +6,8 @@ from pathlib import Path
 import yaml
 
 FILE = Path(__file__).with_name("queries.yaml")
+# Of people who have not seen the book: one half to work with, one that a test alone reads.
+PUBLIC = {half: Path(__file__).parent / "public" / f"{half}.yaml" for half in ("working", "sealed")}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ def questions(text: str | None = None) -> list[Question]:
                 language = entry.get("lang", "")
                 found.append(Question(kind, query, frozenset(answers), pending, held_out, language))
     return found
+
+
+def answers_that_are_nowhere(entries: list[Question], documents: dict[str, Path]) -> set[str]:
+    """Answers of questions that are no document and no address on one; documents by their names."""
+    named = {answer for entry in entries for answer in entry.answers} - documents.keys()
+    text = "".join(path.read_text() for path in documents.values())
+    return {name for name in named if f'id="{name}"' not in text}
 
 
 def due(entries: list[Question], documents: list[str]) -> list[str]:

@@ -5,20 +5,23 @@ not: nobody reads its queries or its misses, or its figures would measure memory
 """
 
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
 from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
-from tests.search.questions import Question, Rates, questions
-from tests.search.shipped import missing, rankings
+from tests.search.questions import (
+    PUBLIC,
+    Question,
+    Rates,
+    answers_that_are_nowhere,
+    questions,
+)
+from tests.search.shipped import answers
 
 pytestmark = pytest.mark.xdist_group("browser")
-HALVES = {
-    half: questions((Path(__file__).parent / "public" / f"{half}.yaml").read_text())
-    for half in ("working", "sealed")
-}
+HALVES = {half: questions(file.read_text()) for half, file in PUBLIC.items()}
+ASKED = [entry for half in HALVES.values() for entry in half]
 FEWEST = 400
 # First, and among three, in percent: a little below what was measured.
 LEAST = {"working": (57, 78), "sealed": (57, 72)}
@@ -26,30 +29,28 @@ LEAST = {"working": (57, 78), "sealed": (57, 72)}
 
 @pytest.fixture(scope="module")
 def found(browser, site):
-    asked = [entry for half in HALVES.values() for entry in half]
-    return dict(zip(asked, rankings(browser, site, [e.query for e in asked]), strict=True))
+    return dict(zip(ASKED, answers(browser, site, [e.query for e in ASKED]), strict=True))
 
 
 def test_there_are_enough_and_no_half_has_what_the_other_has():
-    asked = [entry.query for half in HALVES.values() for entry in half]
+    asked = [entry.query for entry in ASKED]
     assert len(asked) == len(set(asked)) >= FEWEST
-    assert {entry.language for half in HALVES.values() for entry in half} == {"en", "ko"}
+    assert {entry.language for entry in ASKED} == {"en", "ko"}
 
 
 def test_every_answer_is_in_the_book(site):
-    named = {answer for half in HALVES.values() for entry in half for answer in entry.answers}
-    documents = documents_of_the_book(ROOT)
-    text = "".join((site / f"{name}.html").read_text() for name in documents)
-    assert {name for name in named if name not in documents and f'id="{name}"' not in text} == set()
+    pages = {name: site / f"{name}.html" for name in documents_of_the_book(ROOT)}
+    assert answers_that_are_nowhere(ASKED, pages) == set()
 
 
 @pytest.mark.parametrize("half", HALVES)
 def test_first_three_results_answer_the_query(found, half, capsys):
     rates, kinds, misses = Rates(), defaultdict(Rates), []
     for entry in filter(lambda entry: entry.answers, HALVES[half]):
-        place = rates.add(entry, found[entry])
-        kinds[entry.language].add(entry, found[entry])
-        kinds[entry.kind].add(entry, found[entry])
+        ranking = found[entry].ranking
+        place = rates.add(entry, ranking)
+        kinds[entry.language].add(entry, ranking)
+        kinds[entry.kind].add(entry, ranking)
         if not 0 < place <= 3:
             misses.append(f"  {entry.query[:90]}\n      wanted {', '.join(sorted(entry.answers))}")
     with capsys.disabled():
@@ -63,13 +64,10 @@ def test_first_three_results_answer_the_query(found, half, capsys):
     assert rates.top3_percent >= among_three
 
 
-def test_what_has_no_answer_is_said_more_often_than_what_has_one(browser, site):
-    asked = [entry for half in HALVES.values() for entry in half]
-    said = dict(zip(asked, missing(browser, site, [e.query for e in asked]), strict=True))
-
+def test_what_has_no_answer_is_said_more_often_than_what_has_one(found):
     def share(entries: list[Question]) -> float:
-        return sum(said[entry] for entry in entries) / len(entries)
+        return sum(found[entry].missing for entry in entries) / len(entries)
 
-    answered = [entry for entry in asked if entry.answers]
-    unanswered = [entry for entry in asked if not entry.answers]
+    answered = [entry for entry in ASKED if entry.answers]
+    unanswered = [entry for entry in ASKED if not entry.answers]
     assert share(answered) < share(unanswered)
