@@ -17,7 +17,7 @@ PART = "notebooks/"
 def main(name: str) -> int:
     """Exit code: 1 when the chapter failed or the build warned, 2 when there is no such chapter."""
     sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    from chapters import notebooks
+    from table_of_contents import notebooks
 
     chapters = [document.removeprefix(PART) for document, _, _ in notebooks(ROOT)]
     chapter = name.removeprefix("./").removeprefix(PART).removesuffix(".ipynb")

@@ -12,7 +12,9 @@ from pathlib import Path
 import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
 
 FILE = Path("book", "find", "advisories.yml")
 RECORD = "https://nvd.nist.gov/vuln/detail/"
@@ -80,6 +82,6 @@ class Advisories(SphinxDirective):
         return container.children
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("advisories", Advisories)
     return {"parallel_read_safe": True, "version": "1"}

@@ -6,13 +6,18 @@ book_facts; a name that no recipe uses says so.
 
 import re
 
-from book_facts import ChapterFacts, Entry
+from book_facts import ChapterFacts, Entry, facts_of
 from docutils import nodes
 from find_lists import document_link, filter_field, heading_link
 from mlflow_names import Name
+from sphinx.addnodes import compact_paragraph
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
 
 SHOWN = 1  # recipe a line names, the nearest; the others are counted by chapter
+
+Uses = list[tuple[ChapterFacts, Entry]]
 
 # Kind, anchor of the section, its heading, what stands before a name in the list.
 _KINDS = (
@@ -27,11 +32,6 @@ _KINDS = (
     ("auth_table", "auth-tables", "SQL 테이블: basic-auth의 데이터베이스", ""),
 )
 _PREFIX = {kind: prefix for kind, _, _, prefix in _KINDS}
-# Sphinx wraps each of the page's 1,700 links twice: a third of its elements, which phones wait for.
-_WRAPPED = re.compile(
-    r'(<li(?: class="api-more")?>)<p[^>]*>(<a [^>]*>)'
-    r'<span class="(?:std std-ref|doc)">([^<]*)</span>(</a>)</p>'
-)
 _ANCHOR = {"option": "server", "scheme": "scheme-", "table": "table-", "auth_table": "auth-table-"}
 
 
@@ -44,10 +44,10 @@ def anchor(kind: str, name: str) -> str:
 class ApiIndex(SphinxDirective):
     """All kinds of names, a section each."""
 
-    def run(self):
-        facts = self.env.book_facts
+    def run(self) -> list[nodes.Node]:
+        facts = facts_of(self.env)
         total = sum(map(len, facts.names.values()))
-        found = {}
+        found: dict[tuple[str, str], Uses] = {}
         for chapter in facts.chapters.values():
             for entry in chapter.entries:
                 for use in entry.uses:
@@ -58,7 +58,14 @@ class ApiIndex(SphinxDirective):
         ]
         return [filter_field("이름", f"이름 {total}개"), *sections]
 
-    def _kind(self, kind, ident, heading, names, found):
+    def _kind(
+        self,
+        kind: str,
+        ident: str,
+        heading: str,
+        names: list[Name],
+        found: dict[tuple[str, str], Uses],
+    ) -> nodes.section:
         used = sum((kind, name.name) in found for name in names)
         section = nodes.section("", nodes.title(text=heading), ids=[ident], classes=["find-group"])
         section += nodes.paragraph(text=f"{len(names)}개 가운데 {used}개에 레시피가 있다.")
@@ -66,7 +73,7 @@ class ApiIndex(SphinxDirective):
         section += nodes.bullet_list("", *lines, classes=["find-list", "api-list"])
         return section
 
-    def _line(self, kind: str, name: Name, uses: list[tuple[ChapterFacts, Entry]]):
+    def _line(self, kind: str, name: Name, uses: Uses) -> nodes.list_item:
         line = nodes.list_item(ids=[anchor(kind, name.name)])
         head = nodes.paragraph("", "", nodes.literal(text=_PREFIX[kind] + name.name))
         if name.note:
@@ -76,12 +83,12 @@ class ApiIndex(SphinxDirective):
         line += [head, self._recipes(name.name, uses)]
         return line
 
-    def _recipes(self, name, uses):
+    def _recipes(self, name: str, uses: Uses) -> nodes.Element:
         if not uses:
             return nodes.paragraph(text="레시피 없음", classes=["api-unused"])
         uses = sorted(uses, key=lambda use: _distance(name, use[1]))  # stable: reading order
         items = [_item(self._link(chapter, entry)) for chapter, entry in uses[:SHOWN]]
-        rest = {}
+        rest: dict[str, Uses] = {}
         for chapter, entry in uses[SHOWN:]:
             rest.setdefault(chapter.document, []).append((chapter, entry))
         for (chapter, entry), *others in rest.values():
@@ -89,7 +96,7 @@ class ApiIndex(SphinxDirective):
             items.append(_item(link, "api-more"))
         return nodes.bullet_list("", *items, classes=["api-uses"])
 
-    def _link(self, chapter: ChapterFacts, entry: Entry, text: str = ""):
+    def _link(self, chapter: ChapterFacts, entry: Entry, text: str = "") -> nodes.Node:
         if entry.label is None:
             return document_link(self.env, chapter, text)
         title = text or f"{chapter.title}: {_plain(entry)}"
@@ -97,7 +104,7 @@ class ApiIndex(SphinxDirective):
 
 
 def _item(link: nodes.Node, *classes: str) -> nodes.Node:
-    return nodes.list_item("", nodes.paragraph("", "", link), classes=list(classes))
+    return nodes.list_item("", compact_paragraph("", "", link), classes=list(classes))
 
 
 def _distance(name: str, entry: Entry) -> tuple[bool, int, int]:
@@ -114,13 +121,7 @@ def _plain(entry: Entry) -> str:
     return re.sub(r": [!-~].*", "", title) if entry.kind == "recipe" else title
 
 
-def _unwrap_links(app, pagename, templatename, context, doctree):
-    if "api-uses" in context.get("body", ""):
-        context["body"] = _WRAPPED.sub(r"\1\2\3\4", context["body"])
-
-
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("find_lists")
     app.add_directive("api-index", ApiIndex)
-    app.connect("html-page-context", _unwrap_links)
     return {"parallel_read_safe": True, "version": "1"}

@@ -8,11 +8,16 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
-from chapters import Chapter, Section, is_hidden, notebooks, read_chapter, read_source
+from chapter_parser import Chapter, Section, is_hidden, read_chapter, read_source
 from execution_cache import ExecutionCache
 from mlflow_names import Inventory, installed_version, inventory
 from name_uses import ChapterReader, Patterns, Use, tables_shown
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.typing import ExtensionMetadata
+from table_of_contents import notebooks
 
 FOLDER = "book/find/"
 INDEX = FOLDER + "api-index"
@@ -51,7 +56,7 @@ class ChapterFacts:
 
 @dataclass
 class Facts:
-    """Everything gathered: kept in Sphinx's environment as `env.book_facts`."""
+    """Everything gathered: kept in Sphinx's environment, see `facts_of`."""
 
     version: str = ""  # of MLflow and of the code that gathers
     names: Inventory = field(default_factory=dict)
@@ -59,18 +64,28 @@ class Facts:
     stamps: dict[str, str] = field(default_factory=dict)
 
 
+class _Environment(BuildEnvironment):
+    """Sphinx's, with what this extension keeps in it."""
+
+    book_facts: Facts
+
+
+def facts_of(env: BuildEnvironment) -> Facts:
+    """What was gathered before the reading."""
+    return cast(_Environment, env).book_facts
+
+
 def of_chapter(chapter: Chapter, names: Inventory, patterns: Patterns) -> ChapterFacts:
     """The facts of a chapter that was read with its outputs."""
     reader, code, uses = ChapterReader(names, patterns), {}, []
     for section in chapter.sections:
-        used = set()
+        used: set[tuple[str, str]] = set()
         for cell in section.cells:
             found = reader.uses(cell.source)
             if not is_hidden(cell):
                 used |= {(use.kind, use.name) for use in found}
                 code[cell.source] = [use for use in found if use.start is not None]
         uses.append(used)
-    shown = tables_shown(patterns, chapter)
     entries = [
         Entry(
             section.title,
@@ -78,9 +93,11 @@ def of_chapter(chapter: Chapter, names: Inventory, patterns: Patterns) -> Chapte
             section.level,
             section.kind,
             _messages(section) if section.kind == "error" else (),
-            frozenset(used | {patterns.tables[name] for name in shown.get(section.label, ())}),
+            frozenset(used | {patterns.tables[name] for name in shown}),
         )
-        for section, used in zip(chapter.sections, uses, strict=True)
+        for section, used, shown in zip(
+            chapter.sections, uses, tables_shown(patterns, chapter), strict=True
+        )
     ]
     return ChapterFacts(chapter.document, chapter.title, entries, code)
 
@@ -112,7 +129,7 @@ def _version() -> str:
     return digest.hexdigest()
 
 
-def _gather(app, env, added, changed, removed):
+def _gather(app: Sphinx, env: _Environment, *_: object) -> list[str]:
     """Bring the facts up to date; returns the documents to read again because of it."""
     root = Path(app.srcdir)
     facts = env.book_facts = getattr(env, "book_facts", None) or Facts()
@@ -130,8 +147,8 @@ def _gather(app, env, added, changed, removed):
             chapters[document] = facts.chapters[document]
         else:
             patterns = patterns or Patterns(facts.names)
-            source = cache.executed(path) if when else read_source(path)
-            chapter = read_chapter(source, document)
+            executed = cache.executed(path) if when else None
+            chapter = read_chapter(executed or read_source(path), document)
             chapters[document] = of_chapter(chapter, facts.names, patterns)
         chapters[document] = replace(chapters[document], part=part)
     facts.chapters, facts.stamps = chapters, stamps
@@ -140,7 +157,7 @@ def _gather(app, env, added, changed, removed):
     return sorted(document for document in env.found_docs if document.startswith(FOLDER))
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     # Behind chapter_outputs, which says in one sentence which chapters were not executed.
     app.connect("env-get-outdated", _gather, priority=600)
     return {"parallel_read_safe": True, "env_version": 1, "version": "1"}

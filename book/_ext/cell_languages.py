@@ -1,12 +1,16 @@
 """What a cell is written in: a cell with a magic on its first line holds a script or a file."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from IPython.core.inputtransformer2 import TransformerManager
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment
+from pygments.token import Comment, _TokenType
 
+PYTHON_MAGICS = ("%%capture", "%%time")  # of cells that run as Python all the same
 _MAGIC = re.compile(r"%%(\w+)(.*)\n")
 _SHELLS = {"bash", "sh"}
 _OF_FILES = {
@@ -27,11 +31,11 @@ class CellMagic(Lexer):
 
     name = "Cell with a magic"
 
-    def __init__(self, language: str = "python", **options):
+    def __init__(self, language: str = "python", **options: Any) -> None:
         super().__init__(**options)
         self._rest = get_lexer_by_name(language, **options)
 
-    def get_tokens_unprocessed(self, text):
+    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, _TokenType, str]]:
         magic, newline, rest = text.partition("\n")
         yield 0, Comment.Preproc, magic + newline
         for place, kind, value in self._rest.get_tokens_unprocessed(rest):
@@ -48,3 +52,13 @@ def language_below_the_magic(source: str) -> str | None:
     if magic[1] == "writefile":
         return _OF_FILES.get(Path(magic[2].strip()).suffix, "python")
     return "python"
+
+
+def python_that_runs(source: str) -> str:
+    """The Python of a cell, below its magic, with IPython's own syntax translated.
+
+    Empty for a cell in another language, and for one that writes a file.
+    """
+    if source.startswith(PYTHON_MAGICS):
+        source = source.partition("\n")[2]
+    return "" if source.startswith("%%") else TransformerManager().transform_cell(source)

@@ -8,7 +8,9 @@ a chapter depends on what its code names:
 - `TeamServer`: the files that env/mlflow_lab/team_server.py names;
 - a program of env/server: also the files that the program names.
 
-A chapter whose code opens its own notebook depends on its text, too.
+It depends on the programs and results of tools that its code names, too (`tools.fill_store`,
+`tools/store_costs.json`), and on what those programs import from there. A chapter whose code opens
+its own notebook depends on its text.
 """
 
 import hashlib
@@ -24,9 +26,10 @@ _TEAM_SERVER = "env/mlflow_lab/team_server.py"
 _PROGRAMS = {".py", ".sh"}
 _DERIVED = {"__pycache__", ".pytest_cache", ".ruff_cache"}
 # The files of a deployment that was made in place; .gitignore names them.
-_DEPLOYED = {".env", "tls", "ca", "secret.yaml"}
+_DEPLOYED = {".env", "tls", "ca", "secret.env", "database-ca.crt"}
 # Also in parts: Path("env") / "server" / "nginx.conf".
 _PATH = re.compile(r"""\benv["')\s]*[/,]["'(\s]*server\b(?:["')\s]*[/,]["'(\s]*([\w.@/-]*\w))?""")
+_TOOL = re.compile(r"\btools[/.](\w+(?:\.json)?)")
 _COMMENT_LINE = re.compile(r"(?m)^\s*#.*$")
 
 
@@ -45,7 +48,8 @@ def digest_of_chapter(notebook: Path, root: Path, shared: str) -> str:
     code = "\n".join(text for text, *_ in executed)
     own = re.search(rf"""(?:Path|open)\(["'][./]*{re.escape(notebook.name)}["']""", code)
     text = json.dumps([shared, source["metadata"].get("kernelspec"), cells if own else executed])
-    return _digest(root, text, sorted(files_of_the_server(code, root)))
+    files = files_of_the_server(code, root) | files_of_the_tools(code, root)
+    return _digest(root, text, sorted(files))
 
 
 def files_of_the_server(code: str, root: Path) -> set[Path]:
@@ -57,6 +61,19 @@ def files_of_the_server(code: str, root: Path) -> set[Path]:
     if re.search("TeamServer|team_server", code):
         named |= _named_by((root / _TEAM_SERVER).read_text(), server)
     return named | _of_programs(named, server)
+
+
+def files_of_the_tools(code: str, root: Path) -> set[Path]:
+    """The files of tools that the code of a chapter names, and what those import from there."""
+    named: set[Path] = set()
+    ahead = [code]
+    while ahead:
+        for name in _TOOL.findall(ahead.pop()):
+            file = root / "tools" / (name if name.endswith(".json") else f"{name}.py")
+            if file.is_file() and file not in named:
+                named.add(file)
+                ahead.append(file.read_text() if file.suffix == ".py" else "")
+    return named
 
 
 def _of_programs(named: set[Path], server: Path) -> set[Path]:

@@ -8,11 +8,16 @@ test, so a page without a tested output shows its text and code, and says why in
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 
 from execution_cache import ExecutionCache
 from nbformat.v4 import new_markdown_cell
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+from sphinx.util.typing import ExtensionMetadata
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +38,23 @@ _NOT_EXECUTED = """\
 :::"""
 
 
-def _use_cache(app, config):
+class _Environment(BuildEnvironment):
+    """Sphinx's, with what this extension keeps in it."""
+
+    outputs_shown: dict[str, tuple[datetime | None, str | None]]
+
+
+def _use_cache(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(ExecutionCache(Path(app.srcdir)).folder)
 
 
-def _find_outputs(app, env, added, changed, removed):
+def _find_outputs(app: Sphinx, env: _Environment, *_: object) -> list[str]:
     """Name the pages to read again because their chapter was executed again, or failed.
 
     `env.outputs_shown` has of each chapter when it was executed, and if it was not, why it failed.
     """
-    cache, shown = ExecutionCache(Path(app.srcdir)), {}
+    cache = ExecutionCache(Path(app.srcdir))
+    shown: dict[str, tuple[datetime | None, str | None]] = {}
     for doc in sorted(env.found_docs):
         path = Path(env.doc2path(doc))
         if path.suffix == ".ipynb":
@@ -57,9 +69,9 @@ def _find_outputs(app, env, added, changed, removed):
     return [doc for doc in shown if doc in known and known[doc] != shown[doc]]
 
 
-def _say_why_there_are_none(app, doc, source):
+def _say_why_there_are_none(app: Sphinx, doc: str, source: list[str]) -> None:
     """Put a box below the title of a chapter without outputs, and keep it from being executed."""
-    when, reason = app.env.outputs_shown.get(doc, (True, None))
+    when, reason = getattr(app.env, "outputs_shown", {}).get(doc, (True, None))
     if when:
         return
     notebook = json.loads(source[0])
@@ -71,7 +83,7 @@ def _say_why_there_are_none(app, doc, source):
     source[0] = json.dumps(notebook)
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value("chapters_with_outputs", None, "", [list])  # None: all
     app.connect("config-inited", _use_cache)
     app.connect("env-get-outdated", _find_outputs)

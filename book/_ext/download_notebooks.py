@@ -4,9 +4,11 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import TagRemovePreprocessor
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
 
 
-def _leave_out_the_checks(app, exception) -> None:
+def _leave_out_the_checks(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.name != "html":
         return
     checks = TagRemovePreprocessor(remove_cell_tags={"remove-cell"})
@@ -15,6 +17,6 @@ def _leave_out_the_checks(app, exception) -> None:
         nbformat.write(shown, path)
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("build-finished", _leave_out_the_checks)
     return {"parallel_read_safe": True, "version": "1"}

@@ -15,7 +15,8 @@ import nbformat
 from chapter_inputs import digest_of_chapter, digest_of_shared_inputs
 from filelock import FileLock
 from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from jupyter_cache.cache.db import NbCacheRecord
 
 KEPT = 3  # executions of a chapter: to take an edit back executes nothing
 
@@ -26,7 +27,7 @@ class ExecutionCache:
     One object sees the shared inputs of the moment when they were first asked for.
     """
 
-    def __init__(self, root: Path, folder: Path | None = None):
+    def __init__(self, root: Path, folder: Path | None = None) -> None:
         self.root = root.resolve()
         self.folder = folder or self.root / "_build" / ".jupyter_cache"
         self._failures = self.folder / "failures"
@@ -91,8 +92,8 @@ class ExecutionCache:
         """Keep what another cache of this book knows of the notebooks as they are now."""
         for notebook in notebooks:
             executed, reason = other.executed(notebook), other.failure(notebook)
-            if executed:
-                self.store(notebook, executed, other.seconds(notebook), self.inputs(notebook))
+            if executed and (seconds := other.seconds(notebook)) is not None:
+                self.store(notebook, executed, seconds, self.inputs(notebook))
             elif reason:
                 self.store_failure(notebook, reason, self.inputs(notebook))
 
@@ -114,7 +115,7 @@ class ExecutionCache:
         return digest_of_shared_inputs(self.root)
 
     @property
-    def _cache(self):
+    def _cache(self) -> JupyterCacheAbstract:
         return get_cache(str(self.folder))
 
     def _name(self, notebook: Path) -> str:
@@ -123,7 +124,7 @@ class ExecutionCache:
     def _failure_file(self, notebook: Path) -> Path:
         return self._failures / self._name(notebook)
 
-    def _record(self, notebook: Path):
+    def _record(self, notebook: Path) -> NbCacheRecord | None:
         try:
             source = nbformat.read(notebook, as_version=4)
             record = self._cache.match_cache_notebook(source)

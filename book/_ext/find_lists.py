@@ -4,10 +4,14 @@ Each lists headings of the chapters by part and chapter, below a field that filt
 (book/_static/find.js). Nothing of the lists is written by hand.
 """
 
-from book_facts import ChapterFacts, Entry
+from book_facts import ChapterFacts, Entry, facts_of
 from docutils import nodes
 from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+from sphinx.writers.html5 import HTML5Translator
 
 
 class HeadingList(SphinxDirective):
@@ -19,9 +23,9 @@ class HeadingList(SphinxDirective):
     kind = question = counted = ""
     top_level = 2
 
-    def run(self):
+    def run(self) -> list[nodes.Node]:
         parts: dict[str, list[tuple[ChapterFacts, list[Entry]]]] = {}
-        for chapter in self.env.book_facts.chapters.values():
+        for chapter in facts_of(self.env).chapters.values():
             entries = [entry for entry in chapter.entries if entry.kind == self.kind]
             if entries:
                 parts.setdefault(chapter.part, []).append((chapter, entries))
@@ -31,7 +35,7 @@ class HeadingList(SphinxDirective):
             *(self._part(name, chapters) for name, chapters in parts.items()),
         ]
 
-    def _part(self, name, chapters):
+    def _part(self, name: str, chapters: list[tuple[ChapterFacts, list[Entry]]]) -> nodes.section:
         folder = chapters[0][0].document.split("/")[-2]
         section = nodes.section(ids=[f"part-{folder}"], classes=["find-group"])
         section += nodes.title(text=name)
@@ -42,8 +46,9 @@ class HeadingList(SphinxDirective):
             section += group
         return section
 
-    def _line(self, entry):
+    def _line(self, entry: Entry) -> nodes.list_item:
         line = nodes.list_item(classes=["find-sub"] if entry.level > self.top_level else [])
+        assert entry.label is not None  # or it would be no recipe and no error, see chapters.py
         title = self.parse_inline(entry.title)[0]
         line += nodes.paragraph("", "", heading_link(self.env, entry.label, title))
         if entry.messages:
@@ -71,11 +76,11 @@ class found_messages(nodes.General, nodes.TextElement):
     """Messages of an error, hidden until the filter finds a word in them."""
 
 
-def _visit_messages(translator, node):
+def _visit_messages(translator: HTML5Translator, node: found_messages) -> None:
     translator.body.append('<small class="find-message" lang="en" hidden>')
 
 
-def _depart_messages(translator, node):
+def _depart_messages(translator: HTML5Translator, node: found_messages) -> None:
     translator.body.append("</small>")
 
 
@@ -91,34 +96,36 @@ def filter_field(question: str, counted: str) -> nodes.Node:
     )
 
 
-def heading_link(env, label: str, children: list[nodes.Node]) -> nodes.Node:
+def heading_link(env: BuildEnvironment, label: str, children: list[nodes.Node]) -> nodes.Node:
     """A link to a labelled heading; the build warns when the label is gone."""
     if all(isinstance(child, nodes.Text) for child in children):
         return _link(env, "std", "ref", label, children)
     return _link(env, None, "myst", label, children)  # slower, but keeps code in the text
 
 
-def document_link(env, chapter: ChapterFacts, text: str = "") -> nodes.Node:
+def document_link(env: BuildEnvironment, chapter: ChapterFacts, text: str = "") -> nodes.Node:
     """A link to the top of a chapter, with its title unless another text is given."""
     return _link(env, "std", "doc", f"/{chapter.document}", [nodes.Text(text or chapter.title)])
 
 
-def _link(env, domain, kind: str, target: str, children: list[nodes.Node]) -> nodes.Node:
+def _link(
+    env: BuildEnvironment, domain: str | None, kind: str, target: str, children: list[nodes.Node]
+) -> nodes.Node:
     where = {"refdomain": domain, "reftype": kind, "reftarget": target, "refdoc": env.docname}
     options = {"refexplicit": True, "refwarn": True}
     return pending_xref("", nodes.inline("", "", *children), **where, **options)
 
 
-def _load_script(app, pagename, templatename, context, doctree):
+def _load_assets(app: Sphinx, page: str, template: str, context: dict, *_: object) -> None:
     if 'class="find-field"' in context.get("body", ""):
-        app.add_css_file("find.css")
+        context["page_styles"] = ["find.css"]
         app.add_js_file("find.js", loading_method="defer")
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("book_facts")
     app.add_node(found_messages, html=(_visit_messages, _depart_messages))
     app.add_directive("symptom-list", SymptomList)
     app.add_directive("task-list", TaskList)
-    app.connect("html-page-context", _load_script)
+    app.connect("html-page-context", _load_assets)
     return {"parallel_read_safe": True, "version": "1"}

@@ -8,7 +8,11 @@ at the version's tag for what has no page.
 import importlib.metadata
 import inspect
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import click
 
 DOCS = "https://mlflow.org/docs/{version}/api_reference"
 SOURCE = "https://github.com/mlflow/mlflow/blob/v{version}"
@@ -68,7 +72,9 @@ def _client(docs: str) -> list[Name]:
     return [Name(name, page + name) for name in dir(MlflowClient) if not name.startswith("_")]
 
 
-def _leaves(command, path=("mlflow",)):
+def _leaves(
+    command: click.Command, path: tuple[str, ...] = ("mlflow",)
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Leaf commands of a click tree, with their words."""
     for name, child in getattr(command, "commands", {}).items():
         yield from _leaves(child, (*path, name))
@@ -90,7 +96,7 @@ def _server_options(docs: str) -> list[Name]:
         Name(
             option.opts[0],
             f"{docs}/cli.html#cmdoption-mlflow-server-{option.opts[0].strip('-')}",
-            " ".join([*option.opts[1:], *option.secondary_opts, option.envvar or ""]).strip(),
+            " ".join([*option.opts[1:], *option.secondary_opts, str(option.envvar or "")]).strip(),
         )
         for option in server.params
     ]
@@ -108,7 +114,7 @@ def _rest_paths(docs: str, source: str) -> list[Name]:
     from mlflow.server.handlers import get_endpoints
 
     described = _described_calls()
-    paths: dict[str, tuple[set[str], object]] = {}
+    paths: dict[str, tuple[set[str], Callable]] = {}
     for path, handler, methods in get_endpoints():
         if path.startswith("/api/"):
             paths.setdefault(path, (set(), handler))[0].update(methods)
@@ -166,7 +172,7 @@ def _tables(source: str) -> Inventory:
     from mlflow.store.model_registry.dbmodels import models as _registry  # noqa: F401
     from mlflow.store.tracking.dbmodels import models as _tracking  # noqa: F401
 
-    def tables(base) -> list[Name]:
+    def tables(base: Any) -> list[Name]:
         return sorted(
             (
                 Name(mapper.local_table.name, _source_of(mapper.class_, source))
@@ -178,7 +184,7 @@ def _tables(source: str) -> Inventory:
     return {"table": tables(Base), "auth_table": tables(AuthBase)}
 
 
-def _source_of(thing, source: str) -> str:
+def _source_of(thing: Callable, source: str) -> str:
     """Address of the line where a function or class is defined."""
     thing = inspect.unwrap(thing)
     line = inspect.getsourcelines(thing)[1]

@@ -8,13 +8,24 @@ import json
 from pathlib import Path
 
 import yaml
+from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
 from sphinx.util.osutil import relative_uri
+from sphinx.util.typing import ExtensionMetadata
 
 SOURCE = Path(__file__).parents[1] / "moved.yml"
 
 
-def _add_list(app, document, template, context, doctree):
-    labels = app.env.get_domain("std").anonlabels
+class _Application(Sphinx):
+    """Sphinx's, with what this extension keeps in it."""
+
+    moved: dict[str, dict[str, str]]  # page -> old label -> new label
+
+
+def _add_list(app: _Application, document: str, template: str, context: dict, *_: object) -> None:
+    standard = app.env.get_domain("std")
+    assert isinstance(standard, StandardDomain)
+    labels = standard.anonlabels
     here = app.builder.get_target_uri(document)
     moved = {
         old: f"{relative_uri(here, app.builder.get_target_uri(labels[new][0]))}#{labels[new][1]}"
@@ -24,11 +35,11 @@ def _add_list(app, document, template, context, doctree):
     context["moved"] = json.dumps(moved) if moved else ""
 
 
-def _read(app):
+def _read(app: _Application) -> None:
     app.moved = yaml.safe_load(SOURCE.read_text())
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("builder-inited", _read)
     app.connect("html-page-context", _add_list)
     return {"parallel_read_safe": True, "version": "1"}

@@ -24,10 +24,10 @@ _COMMENT = re.compile(r"(?m)(?:^|(?<=\s))#.*$")
 class Patterns:
     """The names of an inventory, ready to be found. A use is (kind, name, start, end)."""
 
-    def __init__(self, names: Inventory):
+    def __init__(self, names: Inventory) -> None:
         self.commands = {entry.name for entry in names["cli"]}
         self.variables = {entry.name: ("env", entry.name) for entry in names["env"]}
-        self.options = {}
+        self.options: dict[str, tuple[str, str]] = {}
         for entry in names["option"]:
             for other in (entry.name, *entry.note.split()):
                 spellings = self.options if other.startswith("-") else self.variables

@@ -9,14 +9,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
-from chapters import Chapter, Section
+from cell_languages import PYTHON_MAGICS
+from chapter_parser import Chapter, Section
 from IPython.core.inputtransformer2 import TransformerManager
 from mlflow_names import Inventory
 from name_patterns import UNKNOWN, Patterns
 
 _SHELLS = ("%%bash", "%%sh", "%%script")
-_PYTHONS = ("%%capture", "%%time")
 _MAGIC = re.compile(r"^\s*[%!]|=\s*[%!]|\?\s*$", re.M)
 _SHELL_LINE = re.compile(r"^(?:.*=\s*)?\s*!(?P<command>(?:.*\\\n)*.*)$", re.M)
 _PLACEHOLDER = re.compile(r"(?<!\{)\{(\w+)\}")
@@ -24,6 +25,9 @@ _SCRIPT = re.compile(r"(?m)^\s*(?:import mlflow|from mlflow\b)|; *import mlflow"
 _COMMAND_LINE = re.compile(r"\s*(?:[\w./-]+/)?mlflow [a-z]")
 _WORD = re.compile(r"(?<![\w./-])\w+(?![\w./-])")
 _SERVER_LINE = re.compile(r"(?:server|ui) --[a-z]")  # a helper puts the program in front
+
+
+Place = tuple[int, int] | tuple[None, None]  # of a name in the source of its cell
 
 
 @dataclass(frozen=True, order=True)
@@ -42,7 +46,7 @@ class Use:
 class ChapterReader:
     """Reads the code cells of one chapter in order; what a cell defines holds in later ones."""
 
-    def __init__(self, names: Inventory, patterns: Patterns | None = None):
+    def __init__(self, names: Inventory, patterns: Patterns | None = None) -> None:
         self.patterns = patterns or Patterns(names)
         self.members = {kind: {entry.name for entry in names[kind]} for kind in _PYTHON_KINDS}
         self.scope = _Scope()
@@ -50,7 +54,7 @@ class ChapterReader:
     def uses(self, cell: str) -> list[Use]:
         """The uses in a cell, in the order of the code. The language is that of its magic."""
         first, _, rest = cell.partition("\n")
-        if first.startswith(_PYTHONS):
+        if first.startswith(PYTHON_MAGICS):
             cell = " " * len(first) + "\n" + rest
         elif first.startswith("%%"):
             offset = len(first) + 1
@@ -64,7 +68,9 @@ class ChapterReader:
             key=lambda use: (use.start is None, use.start or 0),
         )
 
-    def _python(self, code: str, scope: "_Scope", offset: int, cell: str | None = None):
+    def _python(
+        self, code: str, scope: "_Scope", offset: int, cell: str | None = None
+    ) -> list[Use]:
         reader = _PythonReader(self, code, scope, offset, cell)
         reader.visit(ast.parse(code))
         return reader.found
@@ -93,7 +99,7 @@ _PYTHON_KINDS = ("fluent", "client")
 class _Scope:
     """What variables of the chapter hold, as far as it matters here."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.owners = {"mlflow": "fluent", "MlflowClient": "client class"}
         self.names: dict[str, str] = {}  # variable -> name of the fluent API it was imported as
         self.texts: dict[str, str] = {}
@@ -109,23 +115,26 @@ class _Scope:
 class _PythonReader(ast.NodeVisitor):
     """Collects the uses of one cell or script."""
 
-    def __init__(self, chapter: ChapterReader, code: str, scope: _Scope, offset, cell):
+    def __init__(
+        self, chapter: ChapterReader, code: str, scope: _Scope, offset: int, cell: str | None
+    ) -> None:
         self.patterns, self.members, self.chapter = chapter.patterns, chapter.members, chapter
-        self.scope, self.found = scope, []
+        self.scope = scope
+        self.found: list[Use] = []
         self._place = _Places(code, offset, cell)
         self._read: set[int] = set()  # nodes whose text was read as a part of a longer one
 
-    def _use(self, kind: str, name: str, start: int | None = None, end: int | None = None):
+    def _use(self, kind: str, name: str, start: int | None = None, end: int | None = None) -> None:
         self.found.append(Use(kind, name, start, end))
 
     # Names of Python
 
-    def visit_Import(self, node):
+    def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             if alias.name == "mlflow":
                 self.scope.owners[alias.asname or "mlflow"] = "fluent"
 
-    def visit_ImportFrom(self, node):
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         for alias in node.names:
             variable = alias.asname or alias.name
             if alias.name == "MlflowClient":
@@ -133,7 +142,7 @@ class _PythonReader(ast.NodeVisitor):
             if node.module == "mlflow" and alias.name in self.members["fluent"]:
                 self.scope.names[variable] = alias.name
 
-    def visit_Attribute(self, node):
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         self.visit(node.value)
         owner = (self._owner(node.value) or "").split()
         place = self._place.of_attribute(node)
@@ -142,7 +151,7 @@ class _PythonReader(ast.NodeVisitor):
         elif node.attr in self.patterns.variables:
             self._use(*self.patterns.variables[node.attr], *place)
 
-    def visit_Name(self, node):
+    def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
             if node.id in self.scope.names:
                 self._use("fluent", self.scope.names[node.id], *self._place.of_node(node))
@@ -162,7 +171,7 @@ class _PythonReader(ast.NodeVisitor):
 
     # Assignments
 
-    def visit_FunctionDef(self, node):
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         outside = self.scope
         self.scope = outside.copy()  # what a function assigns is gone behind it
         self.generic_visit(node)
@@ -170,16 +179,16 @@ class _PythonReader(ast.NodeVisitor):
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
-    def visit_Assign(self, node):
+    def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
         for target in node.targets:
             self._assign(target, node.value)
 
-    def visit_NamedExpr(self, node):
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
         self.visit(node.value)
         self._assign(node.target, node.value)
 
-    def visit_With(self, node):
+    def visit_With(self, node: ast.With) -> None:
         for item in node.items:
             self.visit(item.context_expr)
             if item.optional_vars:
@@ -187,14 +196,14 @@ class _PythonReader(ast.NodeVisitor):
         for statement in node.body:
             self.visit(statement)
 
-    def visit_For(self, node):
+    def visit_For(self, node: ast.For) -> None:
         self.visit(node.iter)
         if isinstance(node.iter, ast.Tuple | ast.List) and node.iter.elts:
             self._assign(node.target, node.iter.elts[0])
         for statement in [*node.body, *node.orelse]:
             self.visit(statement)
 
-    def _assign(self, target: ast.AST, value: ast.AST):
+    def _assign(self, target: ast.AST, value: ast.AST) -> None:
         if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             for part, its_value in zip(target.elts, value.elts, strict=False):
                 self._assign(part, its_value)
@@ -203,7 +212,7 @@ class _PythonReader(ast.NodeVisitor):
             self.visit(target)
             return
         name, scope = _key(target), self.scope
-        values = (
+        values: tuple[tuple[dict[str, Any], object], ...] = (
             (scope.owners, self._owner(value)),
             (scope.texts, self._text(value)),
             (scope.lists, self._words(value)),
@@ -216,29 +225,29 @@ class _PythonReader(ast.NodeVisitor):
 
     # Texts
 
-    def visit_Expr(self, node):
+    def visit_Expr(self, node: ast.Expr) -> None:
         if not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)):
             self.visit(node.value)  # a text alone is a docstring
 
-    def visit_keyword(self, node):
+    def visit_keyword(self, node: ast.keyword) -> None:
         if node.arg in self.patterns.variables:
             start = self._place.of_node(node)[0]
             end = start + len(node.arg) if start is not None else None
             self._use(*self.patterns.variables[node.arg], start, end)
         self.visit(node.value)
 
-    def visit_Constant(self, node):
+    def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and id(node) not in self._read:
             self._read_text(node.value, node)
 
-    def visit_JoinedStr(self, node):
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         if id(node) not in self._read:
-            self._read_text(self._text(node), node)
+            self._read_text(self._text(node) or "", node)
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 self.visit(part.value)
 
-    def visit_BinOp(self, node):
+    def visit_BinOp(self, node: ast.BinOp) -> None:
         text = self._text(node)
         if text is not None and id(node) not in self._read:
             self._read_text(text, node)
@@ -246,11 +255,12 @@ class _PythonReader(ast.NodeVisitor):
             self._read |= {id(node.left), id(node.right)}
         self.generic_visit(node)
 
-    def _read_text(self, text: str, node: ast.AST):
+    def _read_text(self, text: str, node: ast.expr) -> None:
         if text in self.patterns.variables:
             start, end = self._place.of_node(node)
-            quoted = start is not None and end - start == len(text) + 2
-            place = (start + 1, end - 1) if quoted else (None, None)
+            place: Place = (None, None)
+            if start is not None and end is not None and end - start == len(text) + 2:
+                place = (start + 1, end - 1)  # within the quotes
             self._use(*self.patterns.variables[text], *place)
         elif _SCRIPT.search(text):
             self._read_script(text)
@@ -260,7 +270,7 @@ class _PythonReader(ast.NodeVisitor):
             for kind, name, *_ in chain(*found):
                 self._use(kind, name)
 
-    def _read_script(self, text: str):
+    def _read_script(self, text: str) -> None:
         try:
             uses = self.chapter._python(text, _Scope(), 0)
         except SyntaxError:
@@ -274,12 +284,9 @@ class _PythonReader(ast.NodeVisitor):
             case ast.Constant(value=str(text)):
                 return text
             case ast.JoinedStr():
-                return "".join(
-                    self._text(part) or UNKNOWN
-                    if isinstance(part, ast.Constant)
-                    else self._text(part.value) or UNKNOWN
-                    for part in node.values
-                )
+                return "".join(self._text(part) or UNKNOWN for part in node.values)
+            case ast.FormattedValue():
+                return self._text(node.value)
             case ast.BinOp(op=ast.Add()):
                 left, right = self._text(node.left), self._text(node.right)
                 if left is None and right is None:
@@ -291,13 +298,13 @@ class _PythonReader(ast.NodeVisitor):
 
     # Commands as lists of words
 
-    def visit_List(self, node):
+    def visit_List(self, node: ast.List | ast.Tuple) -> None:
         self._read_words(self._words(node) or [])
         self.generic_visit(node)
 
     visit_Tuple = visit_List
 
-    def visit_Call(self, node):
+    def visit_Call(self, node: ast.Call) -> None:
         match node.func:
             case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython"))):
                 return  # a line of the shell, which is read as it was written
@@ -315,7 +322,7 @@ class _PythonReader(ast.NodeVisitor):
                     self._read_words(["mlflow", *word.split()])
         self.generic_visit(node)
 
-    def _read_words(self, words: list[str]):
+    def _read_words(self, words: list[str]) -> None:
         # Words are joined as a shell would read them; what holds spaces is one word.
         line = " ".join(re.sub(r"\s+", "_", word) for word in words)
         line = re.sub(r"(?:^| )-m mlflow(?:\.cli)? ", " mlflow ", line)
@@ -347,7 +354,7 @@ class _Places:
     IPython rewrites magics before the code is parsed; a line that it changed has no places.
     """
 
-    def __init__(self, code: str, offset: int, cell: str | None):
+    def __init__(self, code: str, offset: int, cell: str | None) -> None:
         lines = code.splitlines(keepends=True)
         shown = lines if cell is None else cell.splitlines(keepends=True)
         self._lines, self._starts, self._same = lines, [], []
@@ -357,16 +364,17 @@ class _Places:
             self._same.append(same)
             offset += len(shown[number]) if number < len(shown) else 0
 
-    def of_node(self, node: ast.AST) -> tuple[int | None, int | None]:
+    def of_node(self, node: ast.expr | ast.keyword) -> Place:
         """Start and end of a node that stands on one line."""
         return self._on_line(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
 
-    def of_attribute(self, node: ast.Attribute) -> tuple[int | None, int | None]:
+    def of_attribute(self, node: ast.Attribute) -> Place:
         """Start and end of the name behind the dot."""
-        end = node.end_col_offset
-        return self._on_line(node.end_lineno, end - len(node.attr), node.end_lineno, end)
+        line, end = node.end_lineno, node.end_col_offset
+        assert line is not None and end is not None  # as in all that was parsed
+        return self._on_line(line, end - len(node.attr), line, end)
 
-    def _on_line(self, line: int, start: int, end_line: int, end: int):
+    def _on_line(self, line: int, start: int, end_line: int | None, end: int | None) -> Place:
         if line != end_line or not self._same[line - 1]:
             return None, None
         text = self._lines[line - 1].encode()  # the columns of a syntax tree count bytes
@@ -382,8 +390,8 @@ def _as_python(cell: str) -> str:
     return TransformerManager().transform_cell(cell) if _MAGIC.search(cell) else cell
 
 
-def tables_shown(patterns: Patterns, chapter: Chapter) -> dict[str, set[str]]:
-    """Label of a section -> tables in its outputs, where its code reads any table by its name.
+def tables_shown(patterns: Patterns, chapter: Chapter) -> list[set[str]]:
+    """For each section the tables in its outputs, where its code reads any table by its name.
 
     `count(*) FROM {table}` over every table names none in the code; its output does.
     """
@@ -395,12 +403,12 @@ def tables_shown(patterns: Patterns, chapter: Chapter) -> dict[str, set[str]]:
         for name in re.findall(r"(?m)^def (\w+)\(", cell.source)
     }
     calls = re.compile(rf"\b(?:{'|'.join(readers)})\(") if readers else None
-    shown = {}
+    shown = []
     for section in chapter.sections:
         code = "\n".join(cell.source for cell in section.visible_cells)
-        if patterns.queries_any_table(code) or (calls and calls.search(code)):
-            words = set(_WORD.findall(_printed(section)))
-            shown[section.label] = words & patterns.tables.keys()
+        reads = patterns.queries_any_table(code) or (calls and calls.search(code))
+        words = set(_WORD.findall(_printed(section))) if reads else set()
+        shown.append(words & patterns.tables.keys())
     return shown
 
 

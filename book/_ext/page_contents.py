@@ -5,37 +5,46 @@ The names are in the heading, in the search and in the code; beside the page the
 
 import re
 
-from chapters import PREPARATION
+from chapter_parser import PREPARATION
+from docutils import nodes
+from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.environment.adapters.toctree import TocTree
 
-_LINK = re.compile(r"(<a\b[^>]*>)(.*?)(</a>)", re.S)
-_TASK = re.compile(r"(.*?[가-힣].*?): .+", re.S)
-_BREAKS = re.compile(r"([_./(=])(?=\w)")
-_TAG = re.compile(r"(<[^>]+>)")
-
-
-def shortened(contents: str) -> str:
-    """The list of headings as HTML; what is left of an identifier breaks between its words."""
-    return _LINK.sub(lambda link: f"{link[1]}{_breaking(_task(link[2]))}{link[3]}", contents)
+_TASK = re.compile(r".*?[가-힣].*?(?=: .)", re.S)
+_BREAK = re.compile(r"(?<=[_./(=])(?=\w)")
 
 
-def _task(title: str) -> str:
-    if title.startswith(PREPARATION):
-        return title
-    task = _TASK.fullmatch(title)
-    whole = task and task[1].count("<code") == task[1].count("</code>")
-    return task[1] if whole else title
+def contents_of(builder: StandaloneHTMLBuilder, document: str) -> str:
+    """The headings below the title of a document as HTML; empty where there are none."""
+    toc = TocTree(builder.env).get_toc_for(document, builder)
+    for link in toc.findall(nodes.reference):
+        link[:] = shortened(link)
+    below_the_title = list(toc.findall(nodes.bullet_list))[1:2]
+    return builder.render_partial(*below_the_title)["fragment"] if below_the_title else ""
 
 
-def _breaking(title: str) -> str:
-    parts = _TAG.split(title)
-    parts[::2] = [_BREAKS.sub(r"\1<wbr>", text) for text in parts[::2]]
-    return "".join(parts)
+def shortened(title: nodes.Element) -> list[nodes.Node]:
+    """What is listed of a heading; what is left of an identifier breaks between its words."""
+    text = title.astext()
+    task = None if text.startswith(PREPARATION) else _TASK.match(text)
+    listed: list[nodes.Node] = []
+    place = 0
+    for part in title.children:
+        length = len(part.astext())
+        if task and place <= task.end() < place + length and isinstance(part, nodes.Text):
+            return listed + _breaking(nodes.Text(part[: task.end() - place]))
+        listed += _breaking(part)
+        place += length
+    return listed
 
 
-def _offer(app, pagename, templatename, context, doctree) -> None:
-    context["shortened"] = shortened
-
-
-def setup(app):
-    app.connect("html-page-context", _offer)
-    return {"parallel_read_safe": True, "version": "1"}
+def _breaking(part: nodes.Node) -> list[nodes.Node]:
+    if isinstance(part, nodes.Element):
+        whole = part.copy()
+        whole += [piece for child in part.children for piece in _breaking(child)]
+        return [whole]
+    first, *others = _BREAK.split(part.astext())
+    pieces: list[nodes.Node] = [nodes.Text(first)]
+    for other in others:
+        pieces += [nodes.raw("", "<wbr>", format="html"), nodes.Text(other)]
+    return pieces

@@ -8,9 +8,11 @@ Korean has to be installed.
 import re
 from pathlib import Path
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from mlflow_lab.browser import chromium
+from sphinx.application import Sphinx
 from sphinx.util import logging
+from sphinx.util.typing import ExtensionMetadata
 
 PAGES = ("book/find/cheatsheet",)
 STYLE = Path(__file__).with_suffix(".css")
@@ -24,29 +26,31 @@ logger = logging.getLogger(__name__)
 
 def sheet(page: str) -> str:
     """What is printed of a built page: its article, without links and without what only works."""
-    article = BeautifulSoup(page, "html.parser").select_one("article.bd-article")
+    document = BeautifulSoup(page, "html.parser")
+    article = document.select_one("article.bd-article")
+    assert article is not None and article.h1 is not None  # as in every page of the book
     for element in article.select(".headerlink, .copybtn, [download], script, style"):
         element.decompose()
     # A relative link would end in the PDF as a path of this machine.
     for link in article.select("a"):
         link.unwrap()
     for code in article.select("code"):
-        _keep_words(code)
-    title = article.find("h1").get_text()
+        _keep_words(document, code)
+    title = article.h1.get_text()
     return SHEET.format(title=title, style=STYLE.read_text(), body=article.decode_contents())
 
 
-def _keep_words(code) -> None:
+def _keep_words(document: BeautifulSoup, code: Tag) -> None:
     """Lines are broken between words; in long ones also after a sign, but not at hyphens."""
     words = code.get_text().split()
     code.clear()
     for number, word in enumerate(words):
         if number:
             code.append(" ")
-        span = BeautifulSoup("<span></span>", "html.parser").span
+        span = document.new_tag("span")
         for part in re.split(SIGNS, word) if len(word) > LONG else [word]:
             if span.contents:
-                span.append(BeautifulSoup("<wbr>", "html.parser"))
+                span.append(document.new_tag("wbr"))
             span.append(part)
         code.append(span)
 
@@ -56,7 +60,7 @@ def _outdated(pdf: Path, page: Path) -> bool:
     return not pdf.is_file() or pdf.stat().st_mtime < max(s.stat().st_mtime for s in sources)
 
 
-def _print(app, exception):
+def _print(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html" or app.tags.has("preview"):
         return
     pages = [Path(app.outdir, f"{name}.html") for name in PAGES if name in app.env.found_docs]
@@ -74,6 +78,6 @@ def _print(app, exception):
         logger.warning("no PDF of %s: %s", names, missing)
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("build-finished", _print)
     return {"parallel_read_safe": True, "version": "1"}

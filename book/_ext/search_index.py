@@ -16,12 +16,19 @@ import pickle
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from chapters import questions_asked, read_source
+from chapter_parser import questions_asked, read_source
 from docutils import nodes
 from search_sections import NOUN, Section, sections_of, words_of
 from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.config import Config
+from sphinx.domains.std import StandardDomain
+from sphinx.environment import BuildEnvironment
+from sphinx.util.typing import ExtensionMetadata
 
 GLOSSARY = "book/find/glossary"
 COMMON = 0.1  # a word that more than this share of the sections has tells nothing
@@ -29,24 +36,41 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 WORD_COLUMNS = 3  # of the glossary: Korean, English, other words
 
 
-def _notice_changes(app, config):
+@dataclass(frozen=True)
+class Glossary:
+    """Words of each row that mean the same, the labels it leads to, and, by the first word of a
+    row, what other tools and everyday speech say for it."""
+
+    synonyms: list[list[str]] = field(default_factory=list)
+    linked: list[list[str]] = field(default_factory=list)
+    elsewhere: list[list[str]] = field(default_factory=list)
+
+
+class _Application(Sphinx):
+    """Sphinx's, with what this extension keeps in it."""
+
+    search_sections: dict[str, list[Section]]  # by document
+
+
+def _notice_changes(app: Sphinx, config: Config) -> None:
     """Write every page again when the search itself was changed: Sphinx looks at pages alone."""
     source = Path(app.srcdir) / "book"
     files = sorted([*source.glob("_ext/search_*.py"), *source.glob("_static/search/*")])
     config.search_code = hashlib.sha256(b"".join(map(Path.read_bytes, files))).hexdigest()
 
 
-def _replace_sphinx_search(app):
-    app.builder.search = False
+def _replace_sphinx_search(app: _Application) -> None:
+    if isinstance(app.builder, StandaloneHTMLBuilder):
+        app.builder.search = False
     app.search_sections = {}
     app.config.html_additional_pages["search"] = "search.html"
     app.add_js_file("search/open.js", loading_method="defer")
 
 
-def _collect(app, doctree, document):
-    labels = {
-        anchor for name, anchor in app.env.get_domain("std").anonlabels.values() if name == document
-    }
+def _collect(app: _Application, doctree: nodes.document, document: str) -> None:
+    standard = app.env.get_domain("std")
+    assert isinstance(standard, StandardDomain)
+    labels = {anchor for name, anchor in standard.anonlabels.values() if name == document}
     text = "nosearch" not in app.env.metadata[document]
     found = app.search_sections[document] = sections_of(doctree, labels, text)
     source = Path(app.env.doc2path(document))
@@ -56,7 +80,7 @@ def _collect(app, doctree, document):
             section.asked = asked.get(section.anchor, [])
 
 
-def _write(app, exception):
+def _write(app: _Application, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     kept = Path(app.doctreedir) / "search_sections.pickle"
@@ -64,14 +88,14 @@ def _write(app, exception):
     sections |= app.search_sections  # an incremental build writes only the pages that changed
     sections = {name: found for name, found in sections.items() if name in app.env.found_docs}
     kept.write_bytes(pickle.dumps(sections))
-    pages = [(document, part) for document, part in _reading_order(app.env) if document in sections]
+    pages = [(document, part) for document, part in reading_order(app.env) if document in sections]
     known = GLOSSARY in app.env.found_docs
     index, rest = index_of(
         [
             (app.builder.get_target_uri(document), part, sections[document])
             for document, part in pages
         ],
-        synonyms_in(app.env.get_doctree(GLOSSARY)) if known else [],
+        glossary_of(app.env.get_doctree(GLOSSARY)) if known else Glossary(),
     )
     index["ask"] = where_to_ask(app.config.html_theme_options.get("repository_url", ""))
     folder = Path(app.outdir) / "_static" / "search"
@@ -86,7 +110,7 @@ def where_to_ask(repository: str) -> dict[str, str]:
     return own | {"MLflow 이슈에서 찾기": "https://github.com/mlflow/mlflow/issues?q="}
 
 
-def _reading_order(env) -> list[tuple[str, str]]:
+def reading_order(env: BuildEnvironment) -> list[tuple[str, str]]:
     """Documents with the caption of the part they stand in, the root first."""
     root = env.config.root_doc
     toctrees = env.get_doctree(root).findall(addnodes.toctree)
@@ -94,16 +118,22 @@ def _reading_order(env) -> list[tuple[str, str]]:
 
 
 def index_of(
-    pages: list[tuple[str, str, list[Section]]], synonyms: list[list[str]] = ()
+    pages: list[tuple[str, str, list[Section]]],
+    glossary: Glossary = Glossary(),
 ) -> tuple[dict, dict]:
-    """What answers, and what comes after it. `pages` are (address, part, sections)."""
+    """What answers, and what comes after it. `pages` are (address, part, sections).
+
+    Raises KeyError where the glossary says something of a word that begins no row of synonyms.
+    """
     sections = [section for _, _, found in pages for section in found]
     shown = [
         [section.text for section in sections],
         ["\n".join(section.messages) for section in sections],
         ["\n".join(section.asked) for section in sections],
     ]
-    names = [name.lower() for row in synonyms for name in row if " " in name]
+    row_of = {row[0]: number for number, row in enumerate(glossary.synonyms)}
+    number_of = {section.anchor: number for number, section in enumerate(sections)}
+    names = [name.lower() for row in glossary.synonyms for name in row if " " in name]
     common = max(len(sections) * COMMON, 10)
     rest = _places([section.words for section in sections])
     index = {
@@ -113,7 +143,12 @@ def index_of(
         "errors": "".join(str(int(section.error)) for section in sections),
         "nouns": sorted({noun for s in sections for noun in NOUN.findall(f"{s.heading} {s.text}")}),
         "words": _lines([_places([_shown_words(t, names) for t in texts]) for texts in shown]),
-        "synonyms": synonyms,
+        "synonyms": glossary.synonyms,
+        "linked": [
+            _steps(sorted({number_of[label] for label in labels if label in number_of}))
+            for labels in glossary.linked
+        ],
+        "elsewhere": [[row_of[name], *words] for name, *words in glossary.elsewhere],
     }
     return index, {
         "words": _lines([{word: where for word, where in rest.items() if len(where) < common}]),
@@ -164,23 +199,31 @@ def _steps(numbers: list[int]) -> str:
     return "".join(characters)
 
 
-def synonyms_in(glossary: nodes.document) -> list[list[str]]:
-    """The words of each row of the glossary's tables that mean the same."""
-    groups = []
-    for row in glossary.findall(nodes.row):
+def glossary_of(page: nodes.Element) -> Glossary:
+    """What the tables of the glossary say."""
+    found = Glossary()
+    for row in page.findall(nodes.row):
         if isinstance(row.parent, nodes.thead):
             continue
-        cells = [entry.astext() for entry in row.children[:WORD_COLUMNS]]
-        words = [word.strip() for cell in cells for word in cell.split(",")]
-        groups.append([word for word in dict.fromkeys(words) if word])
-    return groups
+        cells = [entry.astext() for entry in row.children]
+        if len(cells) > WORD_COLUMNS:
+            found.synonyms.append(_words(cells[:WORD_COLUMNS]))
+            found.linked.append([link["reftarget"] for link in row.findall(addnodes.pending_xref)])
+        else:
+            found.elsewhere.append(_words(cells))
+    return found
+
+
+def _words(cells: list[str]) -> list[str]:
+    words = [word.strip() for cell in cells for word in cell.split(",")]
+    return [word for word in dict.fromkeys(words) if word]
 
 
 def _json(index: dict) -> str:
     return json.dumps(index, ensure_ascii=False, separators=(",", ":"))
 
 
-def setup(app):
+def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value("search_code", "", "html", [str])
     app.connect("config-inited", _notice_changes)
     app.connect("builder-inited", _replace_sphinx_search)

@@ -7,9 +7,10 @@ its code, only the words are kept.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chapters import ERRORS, PREPARATION, SEE_ALSO
+from chapter_parser import ERRORS, PREPARATION, SEE_ALSO
 from docutils import nodes
 
 TEXT_LIMIT = 120  # characters of prose that are kept as text
@@ -110,7 +111,7 @@ def _fill(section: Section, node: nodes.section) -> None:
     section.words = sorted(words_of(f"{rest} {' '.join(_NAMES.findall(' '.join(code)))}") - shown)
 
 
-def _blocks(node: nodes.Element):
+def _blocks(node: nodes.Element) -> Iterator[nodes.Element]:
     """Paragraphs, table cells and code of a section, without those of the sections inside it."""
     for child in node.children:
         if isinstance(child, nodes.literal_block | nodes.term):
@@ -127,17 +128,13 @@ def _blocks(node: nodes.Element):
 
 def _only_a_link(paragraph: nodes.paragraph) -> bool:
     """Whether this is an entry of a list of links within the book."""
-    children = [child for child in paragraph.children if child.astext().strip()]
-    return (
-        len(children) == 1 and bool(children[0].get("internal")) if _elements(children) else False
-    )
+    match [child for child in paragraph.children if child.astext().strip()]:
+        case [nodes.Element() as child]:
+            return bool(child.get("internal"))
+    return False
 
 
-def _elements(children: list[nodes.Node]) -> bool:
-    return all(isinstance(child, nodes.Element) for child in children)
-
-
-def _heading(section: nodes.section) -> str:
+def _heading(section: nodes.Element) -> str:
     return _text(section.next_node(nodes.title))
 
 

@@ -4,7 +4,7 @@ That is the chapter's set-up, which is the cells above its first heading, then t
 needs-line names and what those need, then its own cells.
 """
 
-from chapters import Chapter, Section
+from chapter_parser import Chapter, Section
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -18,7 +18,7 @@ def needed_sections(chapter: Chapter, section: Section) -> list[Section]:
     """
     place = chapter.sections.index(section)
     before = {s.label: s for s in chapter.sections[:place] if s.label and s.visible_cells}
-    found: set[str] = set()
+    found: set[str | None] = set()
     for label in section.needs:
         if label not in before:
             raise ValueError(f"{section.label} needs {label}, no section with code before it")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
+from bs4 import Tag
+from playwright.sync_api import Page
 
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 _COLOUR_RULES = ["color-contrast", "link-in-text-block"]
@@ -58,7 +59,7 @@ _RUN = """async ([context, options]) => {
 }"""
 
 
-def bring_axe(page) -> None:
+def load_axe(page: Page) -> None:
     """Load axe-core into the page.
 
     Changes the page: most coloured words of code are dissolved.
@@ -67,12 +68,12 @@ def bring_axe(page) -> None:
     page.evaluate(Axe().axe_script)
 
 
-def shown(page) -> str:
+def shown(page: Page) -> str:
     """A digit for each element of the text: whether it is shown at this width."""
     return page.evaluate(_SHOWN)
 
 
-def obstacles(page, frame_alone: bool = False) -> list[str]:
+def violations(page: Page, frame_alone: bool = False) -> list[str]:
     """What axe-core finds against WCAG 2.1 A and AA and its best practices, but for colours.
 
     `frame_alone`: of the text, only what depends on its layout, not on what is shown of it.
@@ -88,7 +89,7 @@ def obstacles(page, frame_alone: bool = False) -> list[str]:
     )
 
 
-def forget_judged(page, judged: set[str]) -> bool:
+def remove_judged(page: Page, judged: set[str]) -> bool:
     """Leave of the page one element of each kind of colours that is not among `judged`, and add it.
 
     Whether there is one.
@@ -98,12 +99,12 @@ def forget_judged(page, judged: set[str]) -> bool:
     return bool(fresh)
 
 
-def pale_text(page) -> list[str]:
+def contrast_violations(page: Page) -> list[str]:
     """What axe-core finds against the colours that the page has now."""
     return page.evaluate(_RUN, [_PAGE, {"runOnly": {"type": "rule", "values": _COLOUR_RULES}}])
 
 
-def unmarked_english(body: BeautifulSoup) -> list[str]:
+def unmarked_english(body: Tag) -> list[str]:
     """Texts in English that a screen reader would read out as Korean."""
     found = []
     for element in body.find_all(["p", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "h4", "a"]):
@@ -120,7 +121,7 @@ def unmarked_english(body: BeautifulSoup) -> list[str]:
     return found
 
 
-def stop(page) -> dict:
+def focused_element(page: Page) -> dict:
     """Where the keyboard is: the name of the control, and what a reader could miss of it."""
     return page.evaluate(
         """() => {
@@ -152,7 +153,7 @@ _LISTEN = """(text) => {
 
 
 @contextmanager
-def announcing(page, text: str) -> Iterator[None]:
+def announcing(page: Page, text: str) -> Iterator[None]:
     """What is done inside makes the page say `text` to a screen reader, for however short a time.
 
     Leaves in the page's `announced` the classes of the control that had the focus then.
@@ -162,7 +163,7 @@ def announcing(page, text: str) -> Iterator[None]:
     page.wait_for_function("announced")
 
 
-def wait_until_settled(page, selector: str) -> None:
+def wait_until_settled(page: Page, selector: str) -> None:
     """Wait until an element has not moved for 30 frames: what stands above it is laid out."""
     page.evaluate("window.settling = { top: NaN, frames: 0 }")
     page.wait_for_function(

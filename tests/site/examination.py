@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 
-from tests.site.accessibility import bring_axe, forget_judged, obstacles, pale_text, shown
-from tests.site.first_view import LARGEST_WEIGHT, own_pictures, weight
-from tests.site.visits import LAPTOP, PHONE, Visit, lay_out_everything
+from playwright.sync_api import Browser
 
-SCHEMES = ("light", "dark")
+from tests.site.accessibility import contrast_violations, load_axe, remove_judged, shown, violations
+from tests.site.first_view import LARGEST_WEIGHT, own_pictures, weight
+from tests.site.visits import LAPTOP, PHONE, ColourScheme, Visit, lay_out_everything
+
+SCHEMES: tuple[ColourScheme, ...] = ("light", "dark")
 
 
 class Examiner:
@@ -16,25 +18,26 @@ class Examiner:
     them.
     """
 
-    def __init__(self, browser):
+    def __init__(self, browser: Browser) -> None:
         self.visit = Visit(browser.new_page())
         self.judged: set[str] = set()
 
     def examine(self, address: str) -> dict[str, list[str]]:
         """The problems of a page, one line each, by the check that finds them."""
-        visit, page, found = self.visit, self.visit.page, defaultdict(list)
+        visit, page = self.visit, self.visit.page
+        found: dict[str, list[str]] = defaultdict(list)
 
         def report(check: str, problems: list[str], where: object) -> None:
             found[check] += [f"{where}: {problem}" for problem in problems]
 
         for width in (PHONE, LAPTOP):
             visit.open(address, width)
-            report("it opens cleanly", visit.troubles(), width)
+            report("it opens cleanly", visit.problems(), width)
             size, files = weight(visit.requested, own_pictures(page))
             heavy = [f"{size:,} bytes in {files} files"] * (size > LARGEST_WEIGHT)
             report("it is light", heavy, width)
-        bring_axe(page)
-        report("it prints whole", visit.cut_on_paper(), "paper")
+        load_axe(page)
+        report("it prints whole", visit.print_problems(), "paper")
 
         lay_out_everything(page)
         texts = set()
@@ -43,13 +46,13 @@ class Examiner:
             texts.add(shown(page))
             report("it fits the screen", visit.overflow(), width)
             frame_alone = width == PHONE and len(texts) == 1
-            report("it has no obstacles", obstacles(page, frame_alone), width)
+            report("it is accessible", violations(page, frame_alone), width)
 
-        found["its text stands out"] = []
-        if forget_judged(page, self.judged):
+        found["it has contrast"] = []
+        if remove_judged(page, self.judged):
             for scheme in SCHEMES:
                 page.emulate_media(color_scheme=scheme)
                 for width in (PHONE, LAPTOP):
                     visit.resize(width)
-                    report("its text stands out", pale_text(page), f"{width}, {scheme}")
+                    report("it has contrast", contrast_violations(page), f"{width}, {scheme}")
         return dict(found)

@@ -4,6 +4,8 @@ import gzip
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from playwright.sync_api import Page
+
 LARGEST_WEIGHT = 200_000  # bytes
 LARGEST_SHIFT = 0.02
 COMPRESSED = {".html", ".css", ".js", ".svg", ".json"}  # what a web server sends with gzip
@@ -33,6 +35,6 @@ def _transferred(file: Path) -> int:
     return len(gzip.compress(content, 6)) if file.suffix in COMPRESSED else len(content)
 
 
-def own_pictures(page) -> set[str]:
+def own_pictures(page: Page) -> set[str]:
     """Addresses of the pictures in the text of a page."""
     return set(page.eval_on_selector_all("article img", "images => images.map(i => i.currentSrc)"))

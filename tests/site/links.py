@@ -30,14 +30,16 @@ def dead_links(site: Path) -> list[str]:
 class _Reader(HTMLParser):
     """The targets of a page's links, and its anchors. Builds no tree: a site has many pages."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.targets, self.anchors = set(), set()
+        self.targets: set[str] = set()
+        self.anchors: set[str] = set()
 
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.targets |= {given.get(_ATTRIBUTES.get(tag))} - {None, "", "#"}
-        self.anchors |= {given.get("id"), given.get("name") if tag == "a" else None} - {None}
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value for name, value in attrs if value is not None}
+        self.targets |= {given.get(_ATTRIBUTES.get(tag, ""), "#")} - {"", "#"}
+        anchors = ("id", "name") if tag == "a" else ("id",)
+        self.anchors |= {given[name] for name in anchors if name in given}
 
 
 def _read(path: Path) -> tuple[set[str], set[str]]:

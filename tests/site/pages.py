@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from book_facts import INDEX
-from bs4 import BeautifulSoup
-from chapters import ERRORS, SEE_ALSO, is_hidden, read_chapter, read_source
+from bs4 import BeautifulSoup, Tag
+from chapter_parser import ERRORS, SEE_ALSO, is_hidden, read_chapter, read_source
 
 from tests.site.accessibility import unmarked_english
 
@@ -13,22 +13,30 @@ from tests.site.accessibility import unmarked_english
 _ANSI = re.compile(r"\x1b\[|\[\d+;\d*m|\[\d+m(?!\])")
 
 
+def text_of_page(soup: BeautifulSoup) -> Tag:
+    """Its article, which the frame of every page has."""
+    article = soup.select_one("article.bd-article")
+    assert article is not None
+    return article
+
+
 def problems_of_a_page(soup: BeautifulSoup) -> list[str]:
     """Problems that any page of the book can have."""
     problems = []
+    assert soup.html is not None
     if soup.html.get("lang") != "ko":
         problems.append("the language of the page is not ko")
-    body = soup.select_one("article.bd-article")
+    body = text_of_page(soup)
     if len(body.find_all("h1")) != 1:
         problems.append(f"{len(body.find_all('h1'))} titles, not one")
     for image in body.find_all("img"):
-        alt = image.get("alt", "")
+        alt = str(image.get("alt", ""))
         # Without alt text Sphinx writes the file's path there.
         if not alt.strip() or alt == image.get("src") or alt.endswith((".png", ".svg")):
             problems.append(f"an image without alt text: {image.get('src')}")
         if not (image.get("width") and image.get("height") and image.get("loading") == "lazy"):
             problems.append(f"an image of unknown size, or not lazy: {image.get('src')}")
-        if image.get("src", "").endswith(".png"):
+        if str(image.get("src", "")).endswith(".png"):
             problems.append(f"a PNG, not a WebP: {image['src']}")
     for text in body.find_all(string=_ANSI):
         problems.append(f"ANSI codes: {text.strip()[:60]}")
@@ -40,15 +48,17 @@ def problems_of_a_chapter(soup: BeautifulSoup, folder: Path) -> list[str]:
 
     `folder` is where the page is.
     """
-    problems, body = [], soup.select_one("article.bd-article")
-    title = body.find("h1")
-    if title.find_next(["p", "h2"]).name != "p":
+    problems, body = [], text_of_page(soup)
+    title = body.h1
+    assert title is not None
+    following = title.find_next(["p", "h2"])
+    if following is None or following.name != "p":
         problems.append("no sentence under the title says what the page is for")
-    answers = []
+    answers: list[Tag] = []
     for tag in title.find_all_next(True):
-        if tag.name == "h2" or "cell" in tag.get("class", []):
+        if tag.name == "h2" or "cell" in (tag.get("class") or ()):
             break
-        if "answers" in tag.get("class", []):
+        if "answers" in (tag.get("class") or ()):
             answers += tag.select("tbody tr")
     if not 5 <= len(answers) <= 8:
         problems.append(f"{len(answers)} answers under the title, not 5 to 8")
@@ -67,9 +77,9 @@ def problems_of_a_chapter(soup: BeautifulSoup, folder: Path) -> list[str]:
     button = soup.select_one('[href*="_sources/"][href$=".ipynb"]')
     if not button:
         problems.append("no download button")
-    elif not (folder / button["href"]).is_file():
+    elif not (folder / str(button["href"])).is_file():
         problems.append(f"nothing to download: {button['href']}")
-    elif any(map(is_hidden, read_source(folder / button["href"]).cells)):
+    elif any(map(is_hidden, read_source(folder / str(button["href"])).cells)):
         problems.append("checks of the authors are in the download")
     return problems
 

@@ -8,8 +8,8 @@ from itertools import repeat
 
 import pytest
 from bs4 import BeautifulSoup
+from table_of_contents import documents_of_the_book
 
-from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
 from tests.site.visits import PHONE, in_browser, visit
 
@@ -33,9 +33,9 @@ def waited_for(page: str) -> list[str]:
     for tag in map(BeautifulSoup, _TAG.findall(page), repeat("html.parser")):
         link, script = tag.find("link", rel="stylesheet", href=True), tag.find("script", src=True)
         if link and link.get("media") != "print":
-            found.append(link["href"])
+            found.append(str(link["href"]))
         if script and not any(map(script.has_attr, ("defer", "async"))):
-            found.append(script["src"])
+            found.append(str(script["src"]))
     return found
 
 

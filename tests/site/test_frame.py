@@ -12,6 +12,9 @@ from PIL import Image
 
 from tests.conftest import ROOT
 
+THEME = ROOT / "book" / "_theme" / "handbook"
+BRIGHTNESS = ("light", "dark")
+HERE = "여기를 가리키는 링크"
 FIRST = """# 첫 장
 
 In other words, this sentence is English.
@@ -24,16 +27,7 @@ In other words, this sentence is English.
 """
 SECOND = """# Second Chapter
 
-:::{admonition} 접힌 글
-:class: dropdown
-안
-:::
-
-::::{grid} 1
-:::{grid-item-card} 카드
-안
-:::
-::::
+## 절: names
 
 |  | 값 |
 |---|---|
@@ -41,6 +35,9 @@ SECOND = """# Second Chapter
 
 ```console
 $ mlflow server
+```
+
+```{symptom-list}
 ```
 """
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40"><path d="M0 0h9"/></svg>'
@@ -51,7 +48,7 @@ parts: [{caption: Last Part, chapters: [{file: second}]}]
 
 
 def build(folder: Path) -> None:
-    command = [Path(sys.executable).parent / "jupyter-book", "build", ".", "--warningiserror"]
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", ".", "--warningiserror"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -66,7 +63,7 @@ def publish_at(address: str, folder: Path) -> None:
 def tools_of(book: Path, name: str) -> dict[str, str]:
     """The addresses that the tools of a page lead to, by their label."""
     tools = page_of(book, name).select(".tools .tool")
-    return {tool["aria-label"]: tool.get("href", "") for tool in tools}
+    return {str(tool["aria-label"]): str(tool.get("href", "")) for tool in tools}
 
 
 @pytest.fixture(scope="module")
@@ -138,43 +135,54 @@ def test_english_is_marked_and_korean_and_code_are_not(first, second):
     assert second.select_one("h1")["lang"] == "en"
 
 
-def test_a_header_cell_without_text_heads_nothing(second):
+def test_a_table_is_told_whole_and_its_empty_cell_heads_nothing(second):
     assert [cell.get_text() for cell in second.select("th")] == ["값"]
+    assert second.select(".wide-table > table > tfoot:last-child")
 
 
-def test_a_page_loads_what_it_uses(first, second):
+def test_a_heading_is_listed_and_its_link_has_a_name(second):
+    assert [link.get_text() for link in second.select("#page-contents a")] == ["절"]
+    link = second.select_one("h2 > .headerlink")
+    assert link["href"] == "#names" and link["aria-label"] == link["title"] == HERE
+
+
+def test_the_open_page_is_marked_in_the_contents_of_the_book(second):
+    (link,) = second.select("#book-contents [aria-current=page]")
+    assert link.get_text() == "Second Chapter"
+
+
+def test_a_page_loads_what_it_uses(book, first, second):
     def loaded(page):
         scripts = page.select("script[src]")
         return {Path(script["src"].partition("?")[0]).name for script in scripts}
 
     frame = {"handbook.js", "open.js"}
     assert loaded(first) == frame
-    assert loaded(second) == frame | {"togglebutton.js"}
+    assert loaded(second) == frame | {"find.js"}
+    published = (book / "_build" / "html" / "_static").glob("*.js")
+    assert {file.name for file in published} == frame - {"open.js"} | {"find.js", "translations.js"}
 
 
-def test_a_page_holds_the_styles_it_uses(book, first, second):
-    static = book / "_build" / "html" / "_static"
-
+def test_a_page_holds_the_styles_it_uses(first, second):
     def held(page):
-        styles = "\n".join(style.get_text() for style in page.select("head > style"))
-        return {file.name for file in static.rglob("*.css") if file.read_text().strip() in styles}
+        styles = [style.get_text().strip() for style in page.select("head > style")]
+        return {file.name for file in THEME.glob("*.css") if file.read_text().strip() in styles}
 
-    frame = {"handbook.css", "pygments.css"}
-    assert held(first) == frame
-    assert held(second) == frame | {"sphinx-design.min.css", "togglebutton.css"}
-    assert not first.select("link[rel=stylesheet]") and not second.select("link[rel=stylesheet]")
-
-
-def test_the_files_of_the_theme_are_not_published(book):
-    static = book / "_build" / "html" / "_static"
-    assert not (static / "scripts").exists() and not (static / "vendor").exists()
+    assert held(first) == {"handbook.css"}
+    assert held(second) == {"handbook.css", "find.css"}
+    for page in (first, second):
+        assert not page.select("link[rel=stylesheet]")
+        highlighting = page.select_one("head > style").get_text()
+        assert all(f'[data-theme="{each}"] .highlight .k ' in highlighting for each in BRIGHTNESS)
 
 
-def test_an_edit_of_the_style_sheet_reaches_the_pages(book):
+def test_an_edit_of_the_theme_reaches_the_pages(book):
     before = str(page_of(book, "first").head)
-    style = book / "book" / "_static" / "handbook.css"
-    style.write_text(style.read_text() + "/* edited */")
+    theme = book / THEME.relative_to(ROOT)
+    for file in (theme / "handbook.css", theme / "static" / "handbook.js"):
+        file.write_text(file.read_text() + "/* edited */")
     build(book)
-    assert "edited" in (book / "_build" / "html" / "_static" / "handbook.css").read_text()
+    published = book / "_build" / "html" / "_static" / "handbook.js"
+    assert "/* edited */" in published.read_text()
     head = str(page_of(book, "first").head)
     assert head != before and "/* edited */" in head

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.site.accessibility import announcing, stop, wait_until_settled
+from tests.site.accessibility import announcing, focused_element, wait_until_settled
 from tests.site.visits import visit
 
 pytestmark = pytest.mark.xdist_group("browser-360")
@@ -26,20 +26,20 @@ def phone(browser, pages):
 
 def walk(page, until: str, limit: int = 200) -> list[dict]:
     """Press Tab until the control with this name has the focus. Returns all stops."""
-    stops = []
+    stops: list[dict] = []
     while len(stops) < limit and (not stops or stops[-1]["name"] != until):
         page.keyboard.press("Tab")
-        stops.append(stop(page))
+        stops.append(focused_element(page))
     assert stops[-1]["name"] == until, f"{until} is not reached: {[s['name'] for s in stops]}"
     return stops
 
 
 def test_the_first_stop_leads_past_the_side_bar(laptop):
     laptop.keyboard.press("Tab")
-    assert stop(laptop) == {"name": "본문으로 건너뛰기", "problems": [], "inside": ""}
+    assert focused_element(laptop) == {"name": "본문으로 건너뛰기", "problems": [], "inside": ""}
     laptop.keyboard.press("Enter")
     laptop.keyboard.press("Tab")
-    assert stop(laptop)["inside"] == "main-content"
+    assert focused_element(laptop)["inside"] == "main-content"
 
 
 def test_every_stop_is_seen_on_the_way_to_the_first_code(laptop, pages):
@@ -84,10 +84,10 @@ def test_a_menu_of_the_phone_opens_and_closes(phone, button, menu):
     assert [s for s in stops if s["problems"]] == []
     phone.keyboard.press("Enter")
     phone.keyboard.press("Tab")
-    assert stop(phone) | {"name": ""} == {"name": "", "problems": [], "inside": menu}
+    assert focused_element(phone) | {"name": ""} == {"name": "", "problems": [], "inside": menu}
     phone.keyboard.press("Escape")
     assert not phone.locator(f"#{menu}").is_visible()
-    assert stop(phone)["name"] == button
+    assert focused_element(phone)["name"] == button
 
 
 def test_the_menu_of_the_page_closes_when_a_section_is_chosen(phone):
@@ -165,4 +165,4 @@ def test_a_bad_stop_is_found(browser, tmp_path, body, problem):
     (tmp_path / "page.html").write_text(f"<style>:focus {{ outline: 2px solid }}</style>{body}")
     with visit(browser, (tmp_path / "page.html").as_uri(), 360) as visited:
         visited.page.keyboard.press("Tab")
-        assert stop(visited.page)["problems"] == [problem]
+        assert focused_element(visited.page)["problems"] == [problem]

@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from chapters import notebooks, read_chapter, read_source
+from chapter_parser import read_chapter, read_source
 from section_notebooks import notebook_of
+from table_of_contents import notebooks
 
 from tests.conftest import ROOT
 from tests.site.visits import LAPTOP, visit

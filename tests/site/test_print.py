@@ -5,13 +5,14 @@ import re
 import unicodedata
 
 import pytest
+from playwright.sync_api import PdfMargins
 from pypdf import PdfReader
 
 from tests.site.visits import visit
 
 pytestmark = pytest.mark.xdist_group("browser-360")
 CHAPTER = "notebooks/concepts/overview"
-MARGIN = {side: "10mm" for side in ("top", "right", "bottom", "left")}
+MARGIN: PdfMargins = {"top": "10mm", "right": "10mm", "bottom": "10mm", "left": "10mm"}
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.site.first_view import LARGEST_SHIFT, OBSERVE
 
@@ -13,8 +15,10 @@ HEIGHT = 800
 # A paper's width without its margins, in CSS pixels: A4 is 210 mm, 10 mm of it on each side.
 PAPER = 718
 
+ColourScheme = Literal["light", "dark"]
 
-def in_browser(width: int):
+
+def in_browser(width: int) -> pytest.MarkDecorator:
     """Tests of one width run in one process."""
     return pytest.mark.xdist_group(f"browser-{width}")
 
@@ -23,11 +27,11 @@ def in_browser(width: int):
 class Visit:
     """An open page, and what the browser asked for and complained about since it was opened."""
 
-    page: object
+    page: Page
     requested: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requested.add(request.url))
         self.page.add_init_script(OBSERVE)
@@ -45,7 +49,7 @@ class Visit:
         self.page.set_viewport_size({"width": width, "height": HEIGHT})
         self.page.evaluate(_NEXT_FRAMES)
 
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Errors of scripts, requests to elsewhere and moving content since the page was opened."""
         found = [f"JavaScript error: {error}" for error in self.errors]
         found += [
@@ -62,7 +66,7 @@ class Visit:
         wide, screen = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         return [f"scrolls sideways: {wide} px of content on {screen} px"] * (wide > screen)
 
-    def cut_on_paper(self) -> list[str]:
+    def print_problems(self) -> list[str]:
         """What a print of the page would cut off, or show though it is of no use on paper."""
         self.page.set_viewport_size({"width": PAPER, "height": 1000})
         self.page.emulate_media(media="print")
@@ -72,7 +76,7 @@ class Visit:
             self.page.emulate_media(media="screen")
 
 
-def lay_out_everything(page) -> None:
+def lay_out_everything(page: Page) -> None:
     """Lay out what the browser would leave until the reader comes near."""
     page.add_style_tag(content="* { content-visibility: visible !important }")
 
@@ -97,9 +101,11 @@ _CUT = """(paper) => {
 
 
 @contextmanager
-def visit(browser, address: str, width: int, scheme: str = "light") -> Iterator[Visit]:
+def visit(
+    browser: Browser, address: str, width: int, scheme: ColourScheme = "light"
+) -> Iterator[Visit]:
     """Open a page, as a new visitor with this width of window and this colour scheme."""
-    size = {"width": width, "height": HEIGHT}
+    size: ViewportSize = {"width": width, "height": HEIGHT}
     context = browser.new_context(viewport=size, color_scheme=scheme)
     try:
         visited = Visit(context.new_page())

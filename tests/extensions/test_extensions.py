@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
-from tests.find.conftest import notebook
+from tests.extensions.conftest import notebook
 
 TOC = """\
 format: jb-book
@@ -20,7 +20,7 @@ parts:
   - caption: Part one
     chapters: [{file: notebooks/one/first}]
 """
-EXTENSIONS = ["myst_nb", "book_facts", "find_lists", "api_index", "code_links"]
+EXTENSIONS = ["myst_nb", "html_writer", "book_facts", "find_lists", "api_index", "code_links"]
 PAGES = {"by-symptom": "symptom-list", "by-task": "task-list", "api-index": "api-index"}
 
 

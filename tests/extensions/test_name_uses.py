@@ -1,11 +1,11 @@
 """Uses of MLflow are found in code that runs, and nowhere else."""
 
 import pytest
-from chapters import read_chapter
+from chapter_parser import read_chapter
 from name_uses import ChapterReader, Patterns, tables_shown
 from nbformat.v4 import new_output
 
-from tests.find.conftest import notebook
+from tests.extensions.conftest import notebook
 
 
 def uses(names, *cells) -> set[str]:
@@ -113,8 +113,11 @@ def test_tables_are_also_found_in_what_a_query_over_tables_prints(names):
         "{t: rows(t) for t in tables}",
         ("(c)=\n## Three",),
         "run.data",
+        ("## Four",),
+        "{t: rows(t) for t in tables}",
     )
     printed = new_output("execute_result", data={"text/plain": "{'runs': 1, 'tags.x': 2}"})
-    for cell in (source.cells[3], source.cells[5]):
-        cell.outputs = [printed]
-    assert tables_shown(Patterns(names), read_chapter(source)) == {"a": set(), "b": {"runs"}}
+    for number in (3, 5, 7):
+        source.cells[number].outputs = [printed]
+    shown = tables_shown(Patterns(names), read_chapter(source))
+    assert shown == [set(), set(), {"runs"}, set(), {"runs"}]  # the first is the title's

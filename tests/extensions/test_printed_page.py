@@ -13,7 +13,7 @@ from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.generic import DictionaryObject, NameObject
 
 from tests.conftest import ROOT
-from tests.find.lines_of_code import lines_of
+from tests.extensions.lines_of_code import lines_of
 
 NAME = "book/find/cheatsheet"
 A4 = (595, 842)  # points

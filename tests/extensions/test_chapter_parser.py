@@ -1,8 +1,9 @@
 """Chapters are read as recipes and errors."""
 
-from chapters import read_chapter
+import pytest
+from chapter_parser import headings, read_chapter
 
-from tests.find.conftest import notebook
+from tests.extensions.conftest import notebook
 
 
 def test_headings_become_recipes_and_errors_with_their_cells():
@@ -34,6 +35,34 @@ def test_headings_become_recipes_and_errors_with_their_cells():
 def test_headings_in_fenced_code_are_none():
     fenced = "(a)=\n## One\n\n````\n```\n(b)=\n## Two\n```\n````\n\n(c)=\n## Three"
     assert [s.label for s in read_chapter(notebook((fenced,))).of_kind("recipe")] == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "~~~\n## In code\n~~~",
+        "~~~\n```\n~~~\n\n    ## Indented code",
+        "```{note}\n## In a directive\n```",
+        "````{note}\n```\n## In a directive with code\n```\n````",
+        ":::{admonition} 주의\n## In a box\n:::",
+        "<!--\n## In a comment\n-->",
+        "1. An item\n\n   ## In a list",
+        "####### Seven",
+        "#Tag",
+    ],
+)
+def test_what_only_looks_like_a_heading_is_none(text):
+    assert [*headings(f"{text}\n\n(a)=\n## Title")] == [(2, "Title", "a")]
+
+
+def test_headings_are_found_however_they_are_written():
+    text = "(a)=\n## Closed ##\n\n(b)=\n   ### Shifted\n\n(c)=\nUnderlined\n---\n\n(D)=\n## Capital"
+    assert [*headings(text)] == [
+        (2, "Closed", "a"),
+        (3, "Shifted", "b"),
+        (2, "Underlined", "c"),
+        (2, "Capital", None),
+    ]
 
 
 def test_a_label_belongs_to_the_next_line_only():

@@ -13,7 +13,7 @@ from pathlib import Path
 warnings.simplefilter("ignore")
 
 
-def what_the_page_takes_as_given() -> dict:
+def initial_namespace() -> dict:
     """Data, a model that can be fitted, a figure, and files to upload."""
     import matplotlib
 
@@ -32,7 +32,8 @@ def what_the_page_takes_as_given() -> dict:
 
 
 def main() -> None:
-    namespace, errors = what_the_page_takes_as_given(), []
+    namespace = initial_namespace()
+    errors: list[str | None] = []
     for line in json.load(sys.stdin):
         try:
             exec(compile(line, line, "exec"), namespace)

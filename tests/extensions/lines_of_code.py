@@ -30,8 +30,9 @@ def lines_of(page: Path) -> list[Line]:
         elif token.type == "inline" and opened == "th_open" and cell == 1:
             kind = token.content
         elif token.type == "inline" and opened == "td_open" and cell == 1:
-            code = [child.content for child in token.children if child.type == "code_inline"]
-            if len(token.children) != 1 or len(code) != 1:
+            children = token.children or []
+            code = [child.content for child in children if child.type == "code_inline"]
+            if len(children) != 1 or len(code) != 1:
                 raise ValueError(f"not one piece of code: {token.content}")
             lines.append(Line(kind, code[0]))
         elif token.type in ("th_close", "td_close"):

@@ -4,10 +4,10 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from chapters import notebooks
 from code_links import link_names
 from name_uses import ChapterReader
 from sphinx.highlighting import PygmentsBridge
+from table_of_contents import notebooks
 
 from tests.conftest import ROOT
 
@@ -17,7 +17,7 @@ def linked(names, source: str, language: str = "ipython3") -> tuple[str, dict[st
     block = PygmentsBridge("html").highlight_block(source, language)
     uses = [use for use in ChapterReader(names).uses(source) if use.start is not None]
     soup = BeautifulSoup(link_names(block, source, uses, "index.html"), "html.parser")
-    return soup.get_text(), {a.get_text(): a["href"] for a in soup.find_all("a")}
+    return soup.get_text(), {a.get_text(): str(a["href"]) for a in soup.find_all("a")}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_links_weigh_little(site, pages, capsys):
         page = pages[document].read_text()
         plain = re.sub(r'<a href="[^"]*api-index\.html#[^"]*">(.*?)</a>', r"\1", page)
         sizes[document] = len(gzip.compress(page.encode())) - len(gzip.compress(plain.encode()))
-    worst = max(sizes, key=sizes.get)
+    worst = max(sizes, key=sizes.__getitem__)
     with capsys.disabled():
         mean = sum(sizes.values()) / len(sizes)
         print(f"\nlinks in code: {mean:.0f} bytes a page, at most {sizes[worst]} ({worst})", end="")

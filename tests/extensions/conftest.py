@@ -1,4 +1,4 @@
-"""What the tests of book/find and of its extensions share."""
+"""What the tests of the extensions share."""
 
 import pytest
 from mlflow_names import inventory

@@ -1,4 +1,4 @@
-"""The chapters of the book as parts, recipes and errors: read from _toc.yml and the notebooks."""
+"""A chapter of the book as sections, recipes and errors: read from its notebook."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-import yaml
+from markdown_it import MarkdownIt
+from mdit_py_plugins.colon_fence import colon_fence_plugin
+from mdit_py_plugins.myst_blocks import myst_block_plugin
 from nbformat import NotebookNode
 
 # The headings that every chapter has: above its errors, and above its links.
@@ -15,9 +17,10 @@ SEE_ALSO = "함께 보기"
 # The title of a section that other sections need begins with this; it is no recipe.
 PREPARATION = "준비: "
 
-_HEADING = re.compile(r"(#{1,6}) +(.+)")
-_LABEL = re.compile(r"\(([a-z0-9-]+)\)=")
-_FENCE = re.compile(r"(`{3,}|~{3,})")
+_LABEL = re.compile(r"[a-z0-9-]+")
+# The blocks of a text alone: what is written in its paragraphs is not looked at.
+_BLOCKS = MarkdownIt("commonmark").use(myst_block_plugin).use(colon_fence_plugin)
+_BLOCKS.core.ruler.enableOnly(["normalize", "block"])
 # The line of a section that names what has to run before it, with links to other sections.
 _NEEDS = re.compile(r"(?m)^\{\.needs\}\n(.+)$")
 _REFERENCE = re.compile(r"\{ref\}`(?:[^`<]*<)?([a-z0-9-]+)>?`")
@@ -57,16 +60,6 @@ class Chapter:
         return [section for section in self.sections if section.kind == kind]
 
 
-def notebooks(root: Path) -> Iterator[tuple[str, Path, str]]:
-    """Document, path and part of every chapter, in reading order."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text())
-    for part in toc["parts"]:
-        for entry in part["chapters"]:
-            path = root / f"{entry['file']}.ipynb"
-            if path.is_file():
-                yield entry["file"], path, part["caption"]
-
-
 def read_chapter(notebook: NotebookNode, document: str = "", part: str = "") -> Chapter:
     """The sections of a notebook, whether it was executed or not."""
     sections = [Section("", 1, None, "other")]
@@ -75,7 +68,7 @@ def read_chapter(notebook: NotebookNode, document: str = "", part: str = "") -> 
         if cell.cell_type == "code":
             sections[-1].cells.append(cell)
         elif cell.cell_type == "markdown":
-            for level, title, label in _headings(cell.source):
+            for level, title, label in headings(cell.source):
                 if level == 1:
                     sections[0].title = title
                     continue
@@ -95,21 +88,17 @@ def questions_asked(notebook: NotebookNode) -> dict[str, list[str]]:
     return {label: questions for of_cell in asked for label, questions in of_cell.items()}
 
 
-def _headings(markdown: str) -> Iterator[tuple[int, str, str | None]]:
-    """Level, title and label of each heading, those in fenced code left out."""
-    label, fence = None, None
-    for line in filter(None, map(str.strip, markdown.splitlines())):
-        if mark := _FENCE.match(line):
-            # A fence is closed by one of its own kind, at least as long, with nothing behind it.
-            if fence is None:
-                fence = mark[1]
-            elif line.startswith(fence) and not line.strip(fence[0]):
-                fence = None
-        elif fence is None and (heading := _HEADING.fullmatch(line)):
-            if len(heading[1]) <= 3:
-                yield len(heading[1]), heading[2], label
-        found = _LABEL.fullmatch(line)
-        label = found[1] if found else None
+def headings(markdown: str) -> Iterator[tuple[int, str, str | None]]:
+    """Level, title and label of each heading of the first three levels, as MyST reads the text.
+
+    What is written like a heading within code, a directive, a list or a comment is none. A label
+    stands right before its heading; one with other letters than ours counts as none.
+    """
+    tokens = _BLOCKS.parse(markdown)
+    for before, opening, title in zip([None, *tokens], tokens, tokens[1:], strict=False):
+        if opening.type == "heading_open" and opening.level == 0 and opening.tag <= "h3":
+            label = before.content if before and before.type == "myst_target" else ""
+            yield int(opening.tag[1]), title.content, label if _LABEL.fullmatch(label) else None
 
 
 def _kind(level: int, title: str, label: str | None, under: str) -> str:

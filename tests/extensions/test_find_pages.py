@@ -7,8 +7,9 @@ from functools import cache
 import pytest
 from api_index import anchor
 from bs4 import BeautifulSoup
-from chapters import is_hidden, notebooks, read_chapter, read_source
+from chapter_parser import is_hidden, read_chapter, read_source
 from name_uses import ChapterReader
+from table_of_contents import notebooks
 
 from tests.conftest import ROOT
 

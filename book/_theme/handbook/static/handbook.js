@@ -114,7 +114,7 @@
 
   // What scrolls sideways or down in itself must scroll by the keyboard too, and shows that it goes
   // on beyond its edge.
-  const SCROLLERS = ".highlight pre, .pst-scrollable-table-container, .cell_output > .text_html"
+  const SCROLLERS = ".highlight pre, .wide-table, .cell_output > .text_html"
   const showEdge = ({ target }) => {
     const hidden = target.scrollWidth - target.clientWidth - target.scrollLeft
     target.classList.toggle("goes-on", hidden > 1)
