@@ -1,3 +1,3 @@
-"""Makes `pytest --nbmake notebooks` run chapters as tests/chapters describes, from any folder."""
+"""Makes `pytest --nbmake notebooks` run chapters as tests/chapter_plugin does, from any folder."""
 
-pytest_plugins = ["tests.chapters.plugin"]
+pytest_plugins = ["tests.chapter_plugin.plugin"]

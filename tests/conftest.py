@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from mlflow_lab import warm_start
 from mlflow_lab.browser import chromium
+from mlflow_lab.patience import patience
+from table_of_contents import documents_of_the_book
 
-from tests.chapters.contents import documents_of_the_book
 from tests.waiting import patient
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,12 @@ def site(root) -> Path:
 def pages(site, root) -> dict[str, Path]:
     """The built page of each document of the book, by its name in _toc.yml."""
     return {name: site / f"{name}.html" for name in documents_of_the_book(root)}
+
+
+@pytest.fixture
+def cell_timeout(pytestconfig) -> int:
+    """Seconds that a cell may take on this machine, now: those of the chapters."""
+    return round(patience(pytestconfig.option.nbmake_timeout))
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.gates.small_book import SmallBook
-from tests.gates.test_execution_cache import FAILED, NOT_EXECUTED
+from tests.chapter_gates.small_book import SmallBook
+from tests.chapter_gates.test_execution_cache import FAILED, NOT_EXECUTED
 
 pytestmark = pytest.mark.xdist_group("one page")
 

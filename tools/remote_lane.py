@@ -1,6 +1,6 @@
 """`make test-remote`: chapters run from a client of the server that env/server deploys.
 
-    python tests/remote_lane.py [what pytest should run]
+    python -m tools.remote_lane [what pytest should run]
 
 Without arguments: the parts of the book whose chapters log to the shared server. They see an https
 address, a user's name and password and the file of the certificate, and no key of the store. What
@@ -18,12 +18,10 @@ from pathlib import Path
 import certifi
 from mlflow_lab import TeamServer
 
+from tests.chapter_plugin.logged_to_server import PARTS
+from tests.processors.blas_kernels import kernels
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tests.chapters.arrivals import PARTS  # noqa: E402 (found only below ROOT)
-from tests.processors.blas_kernels import kernels  # noqa: E402
-
 DROPPED = ("MLFLOW_", "AWS_")  # what the caller's shell may know of other servers and stores
 
 
@@ -57,8 +55,8 @@ def main(what: list[str]) -> int:
     started = time.monotonic()
     with TeamServer(quiet=True) as team:
         print(f"remote server: {team.uri}, after {time.monotonic() - started:.0f} s", flush=True)
-        client = team.create_user("remote-client")
-        return run_chapters(client, what or ["-n", "auto", *folders])
+        # The administrator: chapters make webhooks, and name stores that are not the server's.
+        return run_chapters(team.environment(), what or ["-n", "auto", *folders])
 
 
 if __name__ == "__main__":

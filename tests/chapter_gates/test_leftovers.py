@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.chapters.leftovers import Snapshot
+from tests.chapter_plugin.leftovers import Snapshot
 
 # Says so, and starts another program, when it is told to.
 LATE = """\
@@ -17,12 +17,14 @@ child.wait()"""
 
 
 def test_what_a_program_starts_that_ran_before_is_its_own(tmp_path):
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", LATE], **options) as browser:
+    with subprocess.Popen(
+        [sys.executable, "-c", LATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as browser:
+        assert browser.stdin is not None and browser.stdout is not None
         before = Snapshot(tmp_path)
         browser.stdin.write("\n")
         browser.stdin.flush()
         assert int(browser.stdout.readline())
-        left = before.what_was_left(tmp_path / "run.ipynb", "no such marker")
+        left = before.leftovers(tmp_path / "run.ipynb", "no such marker")
         browser.stdin.write("\n")
     assert left == []

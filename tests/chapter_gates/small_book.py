@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +19,7 @@ KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "languag
 class SmallBook:
     """Chapters written by a test, beside the real conftest.py, tests/, env/ and extensions."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in ("conftest.py", "tests", "book"):
             (folder / name).symlink_to(ROOT / name)
@@ -28,7 +29,7 @@ class SmallBook:
         shutil.copytree(ROOT / "env", folder / "env")
         self._listed: list[str] = []
 
-    def add(self, name: str, *cells, listed: bool = True) -> Path:
+    def add(self, name: str, *cells: str | NotebookNode, listed: bool = True) -> Path:
         """Write notebooks/`name`.ipynb; a cell given as str is code."""
         nodes = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
         notebook = new_notebook(cells=[new_markdown_cell("# Title"), *nodes], metadata=KERNEL)
@@ -40,18 +41,14 @@ class SmallBook:
         return path
 
     def list(self, name: str) -> None:
-        """Add a chapter to _toc.yml."""
-        self._listed.append(name)
-        toc = {
-            "format": "jb-book",
-            "root": f"notebooks/{self._listed[0]}",
-            "parts": [
-                {
-                    "caption": "Part",
-                    "chapters": [{"file": f"notebooks/{n}"} for n in self._listed[1:]],
-                }
-            ],
-        }
+        """Add a chapter to _toc.yml, unless it is there."""
+        if name not in self._listed:
+            self._listed.append(name)
+        root, *others = [f"notebooks/{name}" for name in self._listed]
+        toc: dict[str, object] = {"format": "jb-book", "root": root}
+        if others:
+            chapters = [{"file": document} for document in others]
+            toc["parts"] = [{"caption": "Part", "chapters": chapters}]
         (self.folder / "_toc.yml").write_text(yaml.safe_dump(toc))
 
     def pytest(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
@@ -86,6 +83,6 @@ class SmallBook:
         )
 
 
-def tagged(code: str, *tags: str):
+def tagged(code: str, *tags: str) -> NotebookNode:
     """A code cell with tags."""
     return new_code_cell(code, metadata={"tags": list(tags)})

@@ -23,7 +23,7 @@ def start() -> Callable[[], None]:
     server = TrackingServer(quiet=True).start()
     os.environ["MLFLOW_TRACKING_URI"] = os.environ[_OURS] = server.uri
 
-    def stop():
+    def stop() -> None:
         server.stop()
         for name in ("MLFLOW_TRACKING_URI", _OURS):
             os.environ.pop(name, None)

@@ -5,6 +5,9 @@ that shows this has to show it of a program that was executed. The cell's metada
 `"handbook": {"cold": "the memory of the server's processes is shown"}`.
 """
 
+from collections.abc import Awaitable, Callable
+
+from jupyter_client.asynchronous import AsyncKernelClient
 from mlflow_lab.patience import patience
 from nbclient import NotebookClient
 from nbformat import NotebookNode
@@ -27,10 +30,11 @@ class Client(NotebookClient):
         return round(patience(60))
 
     @default("on_cell_start")
-    def _tell_the_kernel(self):
+    def _tell_the_kernel(self) -> Callable[[NotebookNode, int], Awaitable[None]]:
         async def tell(cell: NotebookNode, cell_index: int) -> None:
             paused = reason_to_start_cold(cell) is not None
             if paused != self._paused:
+                assert isinstance(self.kc, AsyncKernelClient)  # once the kernel was started
                 await self.kc.execute_interactive(_PAUSE.format(paused), silent=True)
                 self._paused = paused
 

@@ -11,11 +11,12 @@ import tokenize
 from pathlib import Path
 
 import nbformat
-from chapters import SEE_ALSO, read_chapter
-from IPython.core.inputtransformer2 import TransformerManager
+from cell_languages import python_that_runs
+from chapter_parser import SEE_ALSO, headings, is_hidden, questions_asked, read_chapter
+from ruff import find_ruff_bin
 
-from tests.chapters.arrivals import PARTS
-from tests.chapters.particles import detached
+from tests.chapter_plugin.logged_to_server import PARTS
+from tests.chapter_plugin.particles import detached
 
 LONGEST_CELL = 15  # lines that are not blank
 
@@ -31,6 +32,8 @@ _COMPUTING = {"predict", "predict_proba", "decision_function", "score"}
 
 _ANSI = re.compile(r"\x1b\[|\\u001b\[|\\x1b\[")
 _HANGUL = re.compile(r"[가-힣]")
+# What tools/chapter_template.ipynb says where content is missing.
+_PLACEHOLDER = re.compile(r"(?:쓸 것|to write): [^`|)<\n]+")
 
 
 def check_source(notebook: Path, root: Path) -> list[str]:
@@ -40,8 +43,9 @@ def check_source(notebook: Path, root: Path) -> list[str]:
     for number, cell in enumerate(source.cells):
         if cell.cell_type == "markdown":
             problems += [
-                f"cell {number}: no English label, (chapter-task)=, before '{heading}'"
-                for heading in _headings_without_label(cell.source)
+                f"cell {number}: no English label, (chapter-task)=, before '{'#' * level} {title}'"
+                for level, title, label in headings(cell.source)
+                if level > 1 and label is None and title != SEE_ALSO
             ]
             problems += [
                 f"cell {number}: a space between code and its particle: {text}"
@@ -63,7 +67,7 @@ def check_source(notebook: Path, root: Path) -> list[str]:
     problems += [
         f"the label of an error is (chapter-error-...)=, not ({section.label})=: {section.title}"
         for section in read_chapter(source).of_kind("error")
-        if "-error-" not in section.label
+        if "-error-" not in (section.label or "")
     ]
     problems += _lint(notebook, root)
     if notebook.parent.name in PARTS and notebook.parent.parent == root / "notebooks":
@@ -82,10 +86,9 @@ def check_outputs(executed: nbformat.NotebookNode, root: Path) -> list[str]:
     for number, cell in enumerate(executed.cells):
         if cell.cell_type != "code":
             continue
-        raised = any(output.output_type == "error" for output in cell.outputs)
-        if "raises-exception" in cell.metadata.get("tags", []) and not raised:
+        if raised_nothing(cell):
             problems.append(f"cell {number}: tagged raises-exception, but raised nothing")
-        if "remove-cell" in cell.metadata.get("tags", []):
+        if is_hidden(cell):
             continue
         text = json.dumps(cell.outputs, ensure_ascii=False)
         if _ANSI.search(text):
@@ -105,6 +108,24 @@ def check_outputs(executed: nbformat.NotebookNode, root: Path) -> list[str]:
     return problems
 
 
+def check_content(notebook: Path) -> list[str]:
+    """What the template of a chapter left to be written, and still stands there."""
+    source = nbformat.read(notebook, as_version=4)
+    texts = [(f"cell {number}", cell.source) for number, cell in enumerate(source.cells)]
+    texts += [(label, "\n".join(asked)) for label, asked in questions_asked(source).items()]
+    return [
+        f"{place}: no content yet: {missing.strip()}"
+        for place, text in texts
+        for missing in _PLACEHOLDER.findall(text)
+    ]
+
+
+def raised_nothing(cell: nbformat.NotebookNode) -> bool:
+    """Whether an executed cell is there to show an error, and showed none."""
+    tagged = "raises-exception" in cell.metadata.get("tags", [])
+    return tagged and not any(output.output_type == "error" for output in cell.outputs)
+
+
 def join_streams(executed: nbformat.NotebookNode) -> None:
     """Join neighbouring outputs of the same stream.
 
@@ -112,7 +133,7 @@ def join_streams(executed: nbformat.NotebookNode) -> None:
     and would hide a path that was cut in two from `check_outputs`.
     """
     for cell in executed.cells:
-        joined = []
+        joined: list[nbformat.NotebookNode] = []
         for output in cell.get("outputs", []):
             last = joined[-1] if joined else {}
             if output.output_type == "stream" and output.name == last.get("name"):
@@ -136,7 +157,7 @@ def _machine_paths(root: Path) -> list[str]:
 
 
 def _lint(notebook: Path, root: Path) -> list[str]:
-    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise"]
+    command = [find_ruff_bin(), "check", "--no-cache", "--output-format=concise"]
     config = ["--config", str(root / "pyproject.toml")]
     result = subprocess.run(
         [*command, *config, notebook.name], cwd=notebook.parent, capture_output=True, text=True
@@ -147,33 +168,19 @@ def _lint(notebook: Path, root: Path) -> list[str]:
     return [line.replace(f"{notebook.name}:", "ruff: ", 1) for line in lines] or [result.stderr]
 
 
-def _headings_without_label(markdown: str) -> list[str]:
-    """Recipe headings that no link could point to once they are reworded; see STYLE: Names."""
-    missing, before, fenced = [], "", False
-    for line in filter(str.strip, markdown.splitlines()):
-        fenced ^= line.startswith("```")
-        is_recipe = re.match("#{2,3} ", line) and line != f"## {SEE_ALSO}"
-        if is_recipe and not fenced and not re.fullmatch(r"\([a-z0-9-]+\)=", before.strip()):
-            missing.append(line)
-        before = line
-    return missing
-
-
 def _comments(code: str) -> list[str]:
     """The comments of a cell; in a cell of another language, its lines that begin with #."""
-    if code.startswith("%%"):
+    python = python_that_runs(code)
+    if not python:
         return [line for line in code.splitlines() if line.lstrip().startswith("#")]
-    python = TransformerManager().transform_cell(code)
     tokens = tokenize.generate_tokens(io.StringIO(python).readline)
     return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
 def _exact_comparisons(code: str) -> list[str]:
     """Comparisons of two predictions or scores, as written, that leave no room for rounding."""
-    if code.startswith("%%"):
-        return []
     found = []
-    for node in ast.walk(ast.parse(TransformerManager().transform_cell(code))):
+    for node in ast.walk(ast.parse(python_that_runs(code))):
         if isinstance(node, ast.Call):
             exact = _called(node) == "array_equal"
         else:

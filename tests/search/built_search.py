@@ -1,9 +1,13 @@
 """The search as it is shipped: its scripts and its index, in Chromium, from a folder."""
 
 import gzip
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
 
 DIALOG = ".search-dialog[open]"
 RESULT = f"{DIALOG} [role=option]"
@@ -17,7 +21,9 @@ _IS_READ = """() => {
 
 
 @contextmanager
-def page_of(browser, site: Path, document: str = "notebooks/concepts/run", **options):
+def page_of(
+    browser: Browser, site: Path, document: str = "notebooks/concepts/run", **options: Any
+) -> Iterator[Page]:
     """A page of the site, opened from its folder."""
     page = browser.new_page(**({"viewport": {"width": 1366, "height": 800}} | options))
     try:
@@ -27,7 +33,7 @@ def page_of(browser, site: Path, document: str = "notebooks/concepts/run", **opt
         page.close()
 
 
-def open_search(page, keys: str = "Control+k") -> None:
+def open_search(page: Page, keys: str = "Control+k") -> None:
     """Open the dialog and wait until the index is read, and the texts that it shows."""
     page.keyboard.press(keys)
     page.wait_for_selector(DIALOG)
@@ -45,7 +51,7 @@ class Answer:
     missing: bool
 
 
-def answers(browser, site: Path, queries: list[str], limit: int = 10) -> list[Answer]:
+def answers(browser: Browser, site: Path, queries: list[str], limit: int = 10) -> list[Answer]:
     """The answer to each query."""
     with page_of(browser, site) as page:
         open_search(page)
@@ -65,7 +71,7 @@ def answers(browser, site: Path, queries: list[str], limit: int = 10) -> list[An
     return [Answer(**answer) for answer in found]
 
 
-def rankings(browser, site: Path, queries: list[str], limit: int = 10) -> list[list[str]]:
+def rankings(browser: Browser, site: Path, queries: list[str], limit: int = 10) -> list[list[str]]:
     """For each query the sections found, as in its answer."""
     return [answer.ranking for answer in answers(browser, site, queries, limit)]
 

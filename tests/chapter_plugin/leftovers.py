@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from mlflow_lab.patience import patience
 
-from tests.chapters.kernel import MARKER
+from tests.chapter_plugin.kernel import MARKER
 
 # Seconds on an idle machine; mlflow_lab's guards stop their components within this time of a
 # kernel's end.
@@ -25,7 +25,7 @@ _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 class Snapshot:
     """The state before a chapter runs, to compare with after it."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path) -> None:
         self.root = root
         if sys.platform == "linux":
             # Orphans of the kernel become our children, also those that cleared their environment.
@@ -33,7 +33,7 @@ class Snapshot:
         self._children = set(_children())
         self._files = self._list_files()
 
-    def what_was_left(self, notebook: Path, marker: str) -> list[str]:
+    def leftovers(self, notebook: Path, marker: str) -> list[str]:
         """One line for each process, port and file that the chapter left; ends the processes."""
         ended = time.monotonic()
         while (processes := self._processes(marker)) and time.monotonic() - ended < patience(GRACE):

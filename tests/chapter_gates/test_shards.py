@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from table_of_contents import chapters_of_the_book
 
-from tests.chapters.contents import chapters_of_the_book
-from tests.chapters.shards import RECORD, chapters_of_shard, cut, expected_seconds, shard
+from tests.chapter_gates.small_book import SmallBook
+from tests.chapter_plugin.shards import RECORD, chapters_of_shard, cut, expected_seconds, shard
 from tests.conftest import ROOT
-from tests.gates.small_book import SmallBook
 
 CHAPTERS = chapters_of_the_book(ROOT)
 COUNTS = range(1, len(CHAPTERS) + 2)  # up to one machine more than there are chapters
@@ -41,7 +41,7 @@ def test_a_chapter_without_a_record_is_in_one_shard(count):
 def test_no_shard_takes_much_longer_than_its_share(count):
     """The bound that the cut is proven to keep (Graham): share + longest * (1 - 1 / count)."""
     seconds = expected_seconds(CHAPTERS, ROOT)
-    longest_shard = max(sum(map(seconds.get, part)) for part in cut(seconds, count))
+    longest_shard = max(sum(map(seconds.__getitem__, part)) for part in cut(seconds, count))
     share, longest = sum(seconds.values()) / count, max(seconds.values())
     assert longest_shard <= share + longest * (1 - 1 / count) + 1e-6
 

@@ -1,4 +1,4 @@
-"""Every gate of tests/chapters fails on a chapter that violates it, and says what is wrong."""
+"""Every gate of tests/chapter_plugin refuses a chapter that violates it and says what is wrong."""
 
 import os
 import re
@@ -6,10 +6,11 @@ import sys
 
 import pytest
 from mlflow_lab.warm_start import COLD
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tests.chapters.gates import SETUP_CELL
-from tests.gates.small_book import SmallBook, tagged
+from tests.chapter_gates.small_book import SmallBook, tagged
+from tests.chapter_plugin.gates import SETUP_CELL
 
 pytestmark = pytest.mark.xdist_group("bad chapters")
 
@@ -51,7 +52,7 @@ def setup_of(chapter: str) -> str:
 
 
 # chapter -> (its cells, what the suite has to say of it)
-BAD = {
+BAD: dict[str, tuple[list[str | NotebookNode], str]] = {
     "setup/raises": (["1 / 0"], "ZeroDivisionError"),
     "setup/raises_nothing": (
         [tagged("1 + 1", "raises-exception")],
@@ -94,6 +95,10 @@ BAD = {
         ['from pathlib import Path\n\nPath("left.txt").write_text("x")'],
         r"left a file outside work/leaves_a_file/: notebooks/setup/left\.txt",
     ),
+    "setup/no_content": (
+        [new_markdown_cell("(쓸 것: 언제 쓰는지 한두 문장.)")],
+        "no content yet: 쓸 것: 언제 쓰는지 한두 문장.",
+    ),
     "concepts/own_setup": (["1 + 1"], "the first code cell is not the set-up cell"),
     "concepts/logs_nothing": (
         [setup_of("logs_nothing")],
@@ -109,7 +114,7 @@ known = "import sys; print('mlflow' in sys.modules)"
 warm = subprocess.run([sys.executable, "-c", known], capture_output=True, text=True)"""
 EXECUTES = {"handbook": {"cold": "the seconds of a start are shown"}}
 
-GOOD = {
+GOOD: dict[str, list[str | NotebookNode]] = {
     "setup/warm_and_cold": [
         IS_WARM.replace("warm =", "before ="),
         new_code_cell(IS_WARM.replace("warm =", "cold ="), metadata=EXECUTES),
@@ -151,6 +156,7 @@ def section(report: str, name: str) -> str:
 def test_a_bad_chapter_fails_and_the_report_says_why(report, name):
     said = section(report, f"notebooks/{name}.ipynb")
     assert re.search(BAD[name][1], said), said
+    assert ("(guide: style-" in said) == (name != "setup/raises"), said
 
 
 @pytest.mark.parametrize("name", GOOD)

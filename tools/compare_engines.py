@@ -1,8 +1,10 @@
-"""Other search engines on the questions of this book: `python -m tests.search.compare_engines`.
+"""Other search engines on the questions of this book.
+
+    PYTHONPATH=book/_ext python -m tools.compare_engines
 
 Each engine gets every section of the built site as a document of its own, with its heading, prose,
 code and error messages in full, and is asked every query of queries.yaml in Chromium or Node.
-Prints the table that stands in README.md beside this file. Needs npm, and about five minutes.
+Prints the table that stands in tests/search/README.md. Needs npm, and about five minutes.
 """
 
 import functools
@@ -19,11 +21,12 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 from mlflow_lab.browser import chromium
+from table_of_contents import documents_of_the_book
 
-from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
+from tests.search.built_search import compressed, open_search, page_of
 from tests.search.questions import Rates, questions
-from tests.search.shipped import compressed, open_search, page_of
+from tests.site.pages import text_of_page
 
 SITE = ROOT / "_build" / "html"
 PACKAGES = ("pagefind@1.6.0", "minisearch@7.2.0")
@@ -35,14 +38,16 @@ def documents() -> list[dict[str, str]]:
     """Every section: `id` as the questions name it, `heading`, `text`."""
     found = []
     for name in documents_of_the_book(ROOT):
-        article = BeautifulSoup((SITE / f"{name}.html").read_text(), "html.parser").article
-        labels = {span["id"] for span in article.select("span[id]:empty")}
+        article = text_of_page(BeautifulSoup((SITE / f"{name}.html").read_text(), "html.parser"))
+        labels = {str(span["id"]) for span in article.select("span[id]:empty")}
         for link in article.select(".headerlink"):
             link.decompose()
         for section in reversed(article.find_all("section")):  # inner sections first
             section.extract()
             heading = section.find(re.compile("h[1-6]"))
-            names = [section["id"], *(span["id"] for span in section.find_all("span", id=True))]
+            assert heading is not None
+            named = [section, *section.find_all("span", id=True)]
+            names = [str(element["id"]) for element in named]
             title = heading.get_text()
             own = next((label for label in names if label in labels), names[0])
             heading.extract()
@@ -51,7 +56,9 @@ def documents() -> list[dict[str, str]]:
     return found
 
 
-def report(engine: str, rankings: list[list[str]], milliseconds: float, size: int, file: str):
+def report(
+    engine: str, rankings: list[list[str]], milliseconds: float, size: int, file: str
+) -> None:
     rates = Rates()
     for entry, ranking in zip(ACTIVE, rankings, strict=True):
         rates.add(entry, ranking)
@@ -93,7 +100,7 @@ def sphinx(folder: Path, sections: list[dict], splitter: bool) -> None:
         body = "\n".join("   " + line for line in section["text"].splitlines() if line.strip())
         text = f":orphan:\n\n{title}\n{'=' * 3 * len(title)}\n\n::\n\n{body or '   -'}\n"
         (source / f"d{number}.rst").write_text(text)
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", source, built]
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(source), str(built)]
     subprocess.run(command, check=True, capture_output=True)
     with chromium() as browser:
         page = browser.new_page()
@@ -149,7 +156,7 @@ def pagefind(folder: Path, sections: list[dict]) -> None:
             f"<!doctype html><html lang=ko><title>x</title><main data-pagefind-body>"
             f"<h1>{html.escape(section['heading'])}</h1><p>{html.escape(section['text'])}</p></main>"
         )
-    command = ["npx", "--prefix", folder, "pagefind", "--site", site]
+    command = ["npx", "--prefix", str(folder), "pagefind", "--site", str(site)]
     subprocess.run(command, check=True, capture_output=True)
     handler = functools.partial(QuietHandler, directory=site)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -174,13 +181,13 @@ def pagefind(folder: Path, sections: list[dict]) -> None:
                 QUERIES,
             )
         server.shutdown()
-    names = [[sections[int(re.search(r"d(\d+)", u)[1])]["id"] for u in one] for one in found]
+    names = [[sections[int(re.findall(r"d(\d+)", u)[0])]["id"] for u in one] for one in found]
     files = [path for path in (site / "pagefind").rglob("*.pf_*") if path.is_file()]
     report("Pagefind 1.6.0", names, took, sum(map(compressed, files)), "no")
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
+    def log_message(self, *arguments: object) -> None:
         """Say nothing."""
 
 
@@ -235,8 +242,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="engines-") as name:
         folder = Path(name)
-        command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", *PACKAGES]
-        subprocess.run(command, check=True, capture_output=True)
+        command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund"]
+        subprocess.run([*command, *PACKAGES], check=True, capture_output=True)
         ours()
         minisearch(folder, sections, pairs=True)
         minisearch(folder, sections, pairs=False)

@@ -1,6 +1,6 @@
 """Shards: the chapters cut into parts of about the same seconds, one for each machine.
 
-    PYTHONPATH=book/_ext python -m tests.chapters.shards
+    PYTHONPATH=book/_ext python -m tests.chapter_plugin.shards
 
 writes seconds.json, by which they are cut, anew from the execution cache.
 """
@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from execution_cache import ExecutionCache
-
-from tests.chapters.contents import chapters_of_the_book
+from table_of_contents import chapters_of_the_book
 
 RECORD = Path(__file__).with_name("seconds.json")
 
@@ -28,9 +27,9 @@ def expected_seconds(chapters: Iterable[Path], root: Path) -> dict[Path, float]:
 
 def cut(seconds: dict[Path, float], number: int) -> list[list[Path]]:
     """`number` parts of the chapters: the longest first, each into the part that has the least."""
-    parts = [[] for _ in range(number)]
+    parts: list[list[Path]] = [[] for _ in range(number)]
     for chapter in sorted(seconds, key=lambda path: (-seconds[path], path)):
-        min(parts, key=lambda part: sum(map(seconds.get, part))).append(chapter)
+        min(parts, key=lambda part: sum(map(seconds.__getitem__, part))).append(chapter)
     return parts
 
 

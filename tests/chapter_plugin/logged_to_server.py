@@ -10,7 +10,7 @@ def check(notebook: Path, since: float, root: Path) -> list[str]:
     """Problems if a chapter of these parts brought no experiment with a run, model or trace.
 
     `since` is when its execution began, in seconds since the epoch. A chapter's experiment is
-    recognised by its name, `<chapter>-...`, which its set-up cell gives (tests/chapters/gates.py).
+    recognised by its name, `<chapter>-...`, which its set-up cell gives (gates.py beside this).
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if notebook.parent.name not in PARTS or notebook.parent.parent != root / "notebooks":
