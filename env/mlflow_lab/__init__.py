@@ -13,7 +13,9 @@ Every component listens on 127.0.0.1 only, prints the command it runs, and leave
 or temporary file behind, also when the Python process that started it is killed.
 """
 
+from .azurite import Azurite
 from .errors import ComponentMissing, LabError, PortInUse, StartFailed
+from .gcs_emulator import GCSEmulator
 from .mariadb import MariaDB
 from .nginx import Nginx
 from .postgresql import PostgreSQL
@@ -24,7 +26,9 @@ from .team_server import TeamServer
 from .tracking_server import TrackingServer
 
 __all__ = [
+    "Azurite",
     "ComponentMissing",
+    "GCSEmulator",
     "LabError",
     "MariaDB",
     "Nginx",

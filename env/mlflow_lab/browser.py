@@ -1,9 +1,10 @@
 """The system's Chromium, as Playwright drives it."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from .programs import SET_UP, find
 
@@ -39,7 +40,7 @@ def executable() -> str:
 
 
 @contextmanager
-def chromium():
+def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
-from typing import ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Self, TypedDict
 
 from . import ports
 from .errors import LabError, StartFailed
@@ -29,6 +29,7 @@ from .shell_lines import folded
 POLL = 0.05  # seconds between two looks at a component that is starting
 ATTEMPTS = 3  # on different ports, when another program took ours between choice and start
 HIDDEN = "***"
+MaybeNone = Any  # None before the first start, and whoever uses it later need not ask
 
 _PASSWORD_IN_URI = re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)")
 _SECRET_NAME = re.compile("KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL|CONNECTION_STRING")
@@ -96,8 +97,8 @@ class Component:
         quiet: bool = False,
         timeout: float = 120.0,
     ) -> None:
-        self.port = port
-        self.folder = None if folder is None else Path(folder).absolute()
+        self.port: int | MaybeNone = port
+        self.folder: Path | MaybeNone = None if folder is None else Path(folder).absolute()
         self.quiet = quiet
         self.timeout = timeout
         self._extra_environment = dict(environment or {})
@@ -183,18 +184,18 @@ class Component:
     @property
     def pid(self) -> int | None:
         """Process id of the component while it runs, otherwise None."""
-        return self._process.pid if self.running else None
+        process = self._process
+        return process.pid if process is not None and process.running else None
 
     @property
     def command(self) -> list[str]:
         """The command as one would type it in `folder`. Not redacted: may hold a password."""
-        self._require_started()
-        return self._launch.command.shown
+        return self._started().command.shown
 
     @property
     def log_path(self) -> Path:
         """File with everything the component printed; gone with a temporary folder."""
-        self._require_started()
+        self._started()
         return self.folder / self.log_name
 
     def log_tail(self, lines: int = 20) -> str:
@@ -227,9 +228,11 @@ class Component:
                 raise LabError(f"{self.title} logged no {pattern!r}:\n{self.log_tail()}")
             time.sleep(POLL)
 
-    def _require_started(self) -> None:
+    def _started(self) -> Launch:
+        """What was run. Raises LabError when nothing was."""
         if self._launch is None:
             raise LabError(f"{self.title} was not started yet.")
+        return self._launch
 
     def _start_once(self) -> None:
         if self._temporary:
@@ -241,7 +244,7 @@ class Component:
             print("\n".join(f"$ {folded(line)}" for line in self._command_lines()), flush=True)
         try:
             self._process = Process(self._specification(), self._environment())
-            self._wait()
+            self._wait(self._process)
             self._set_up()
         except BaseException:  # KeyboardInterrupt too: nothing may be left
             self.stop()
@@ -251,7 +254,7 @@ class Component:
         return Path(tempfile.gettempdir()).absolute()
 
     def _specification(self) -> dict:
-        launch = self._launch
+        launch = self._started()
         return {
             "folder": str(self.folder),
             "temporary": self._temporary,
@@ -269,35 +272,38 @@ class Component:
     def _environment(self) -> dict[str, str]:
         """All variables of the process."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(self.drops)}
-        return {**inherited, **past_proxies(), **self._own_environment()}
+        return {**inherited, **proxy_exceptions(), **self._own_environment()}
 
-    def _wait(self) -> None:
+    def _wait(self, process: Process) -> None:
         started = time.monotonic()
         while True:
-            self._process.update(POLL)
+            process.update(POLL)
             spent = time.monotonic() - started
-            if self._process.error is not None:
-                raise self._failure(f"{self.title} could not be run: {self._process.error}.")
-            if self._process.exit_code is not None:
+            if process.error is not None:
+                raise self._failure(process, f"{self.title} could not be run: {process.error}.")
+            if process.exit_code is not None:
                 raise self._failure(
-                    f"{self._process.program} {_how_it_ended(self._process.exit_code)} "
-                    f"after {spent:.1f} s, before {self.title} was healthy."
+                    process,
+                    f"{process.program} {_exit_reason(process.exit_code)} "
+                    f"after {spent:.1f} s, before {self.title} was healthy.",
                 )
-            if self._process.pid is not None and self._healthy():
+            if process.pid is not None and self._healthy():
                 return
             if spent > patience(self.timeout):
                 raise self._failure(
+                    process,
                     f"{self.title} was not healthy after {spent:.1f} s (at most {self.timeout:g} s "
-                    f"on an idle machine, times {slowdown():.1f} for the load of this one)."
+                    f"on an idle machine, times {slowdown():.1f} for the load of this one).",
                 )
 
-    def _failure(self, reason: str) -> StartFailed:
+    def _failure(self, process: Process, reason: str) -> StartFailed:
         lines = self._command_lines()
-        of_program = [line for line in lines if line.split()[0] == self._process.program]
+        of_program = [line for line in lines if line.split()[0] == process.program]
         return StartFailed(reason, (of_program or lines)[-1], self.log_tail())
 
     def _command_lines(self) -> list[str]:
-        commands = [*self._launch.preparations, self._launch.command]
+        launch = self._started()
+        commands = [*launch.preparations, launch.command]
         lines = [shlex.join(self._tidy(word) for word in c.shown) for c in commands]
         variables = [
             f"{name}={shlex.quote(HIDDEN if _SECRET_NAME.search(name) else self._tidy(value))}"
@@ -324,7 +330,7 @@ class Component:
         return text
 
 
-def past_proxies() -> dict[str, str]:
+def proxy_exceptions() -> dict[str, str]:
     """Variables that let clients reach 127.0.0.1 directly; none where no proxy is configured."""
     if not any(os.environ.get(name) for name in _PROXIES):
         return {}
@@ -333,7 +339,7 @@ def past_proxies() -> dict[str, str]:
     return {"no_proxy": value, "NO_PROXY": value}
 
 
-def _how_it_ended(exit_code: int) -> str:
+def _exit_reason(exit_code: int) -> str:
     if exit_code < 0:
         return f"was killed by signal {-exit_code}"
     return f"exited with code {exit_code}"

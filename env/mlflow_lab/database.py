@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from .component import Component, Launch
 from .programs import Command
-from .users import can_use, instead_of_root, require_entry
+from .system_user import can_use, instead_of_root, require_entry
 
 NAME = "mlflow"  # of the role and of its database
 

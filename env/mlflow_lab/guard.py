@@ -22,7 +22,7 @@ import sys
 import time
 
 sys.path.append(os.path.dirname(__file__))  # -I leaves it out
-from patience import patience  # noqa: E402
+from patience import patience  # type: ignore[import-not-found] # beside it # noqa: E402
 
 POLL = 0.01  # seconds between looks at a group that is ending
 ZOMBIE_POLL = 0.1  # seconds between looks at whether all that is left of it are zombies
@@ -75,15 +75,15 @@ class Guard:
             self.prepare()
             *preparations, component = self.specification["commands"]
             for command in preparations:
-                self.start(command)
-                code = self.wait()
+                code = self.wait(self.start(command))
                 if code != 0:
                     break
             else:
-                self.start(component)
-                report(pid=self.child.pid)
-                code = self.wait()
-            report(exited=code, program=os.path.basename(self.child.args[0]))
+                command = component
+                child = self.start(command)
+                report(pid=child.pid)
+                code = self.wait(child)
+            report(exited=code, program=os.path.basename(command[0]))
             self.end(signal.SIGKILL, 0)
             # The folder, and the log in it, are the caller's until it lets go.
             self.wait_for_caller()
@@ -123,9 +123,9 @@ class Guard:
             if user:
                 os.chown(path, *user)
 
-    def start(self, command: list) -> None:
+    def start(self, command: list[str]) -> subprocess.Popen:
         folder, user = self.specification["folder"], self.specification["user"]
-        identity = {"user": user[0], "group": user[1], "extra_groups": []} if user else {}
+        uid, gid = user or (None, None)
         with open(os.path.join(folder, self.specification["log"]), "ab") as log:
             self.child = subprocess.Popen(
                 command,
@@ -134,13 +134,16 @@ class Guard:
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 start_new_session=True,
-                **identity,
+                user=uid,
+                group=gid,
+                extra_groups=[] if user else None,
             )
+        return self.child
 
-    def wait(self) -> int:
+    def wait(self, child: subprocess.Popen) -> int:
         """Exit code of the running command. Raises Stop when the caller wants an end first."""
         while True:
-            code = self.child.poll()
+            code = child.poll()
             if code is not None:
                 return code
             self.sleep()
@@ -162,34 +165,22 @@ class Guard:
 
     def end(self, number: int, within: float) -> None:
         """Ends the whole process group: by this signal, and by SIGKILL after this many seconds."""
-        if self.child is None:
+        child = self.child
+        if child is None:
             return
         for how, seconds in ((number, within), (signal.SIGKILL, AFTER_KILL)):
-            if not self.group_lives(how):
+            if not group_lives(child, how):
                 return
             deadline = time.monotonic() + patience(seconds)
             look_closer = time.monotonic() + ZOMBIE_POLL
             while time.monotonic() < deadline:
                 time.sleep(POLL)
-                if not self.group_lives():
+                if not group_lives(child):
                     return
                 if time.monotonic() > look_closer:
-                    if only_zombies(self.child.pid):
+                    if only_zombies(child.pid):
                         return
                     look_closer = time.monotonic() + ZOMBIE_POLL
-
-    def group_lives(self, number: int = 0) -> bool:
-        """Whether the group has a process left; sends the signal to each of them."""
-        # Reap the leader first: a zombie counts as a member.
-        self.child.poll()
-        try:
-            os.killpg(self.child.pid, number)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            # macOS, when only zombies are left.
-            return False
-        return True
 
     def clean(self) -> None:
         for path in self.specification["leftovers"]:
@@ -204,6 +195,20 @@ class Guard:
                 if not os.path.exists(folder):
                     break
                 time.sleep(ZOMBIE_POLL)  # killed processes may still have been writing
+
+
+def group_lives(leader: subprocess.Popen, number: int = 0) -> bool:
+    """Whether its group has a process left; sends the signal to each of them."""
+    # Reap the leader first: a zombie counts as a member.
+    leader.poll()
+    try:
+        os.killpg(leader.pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # macOS, when only zombies are left.
+        return False
+    return True
 
 
 def only_zombies(group: int) -> bool:

@@ -17,13 +17,12 @@ def status(
     tls: bool = False,
 ) -> int:
     """Status code, or 0 when nothing answers. Does not look at the certificate."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_WITHIN)
     if tls:
         context = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection(
             "127.0.0.1", port, timeout=ANSWER_WITHIN, context=context
         )
-    else:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_WITHIN)
     try:
         connection.request(method, path, headers=headers or {})
         return connection.getresponse().status

@@ -8,7 +8,7 @@ from typing import Unpack
 from .component import Options
 from .database import NAME, Database
 from .programs import SET_UP, Command, find, missing
-from .users import reachable
+from .system_user import reachable
 
 SYSTEM_FOLDERS = (
     "/usr/sbin",  # Debian, Ubuntu

@@ -29,6 +29,7 @@ import tempfile
 import threading
 import time
 import types
+from typing import Any
 
 # What clients, servers and the command line import; not mlflow.server, which builds its
 # application from the variables that it finds while it is imported.
@@ -93,7 +94,8 @@ def limits() -> list[tuple[int, int]]:
 
 def preload() -> set[str]:
     """Imports what is worth it; returns the names of the variables that were read meanwhile."""
-    kind, names = type(os.environ), set()
+    kind: Any = type(os.environ)  # whose method is exchanged meanwhile
+    names = set()
     getitem = kind.__getitem__
 
     def noting(environ: os._Environ, name: str) -> str:
@@ -228,11 +230,11 @@ def become(request: dict, origin: dict) -> None:
     show(request["words"], request["variables"], request["name"])
     sys.orig_argv = request["words"]
     sys.path[:] = origin["path"]
-    _draw_again()
+    _reseed()
 
 
-def _draw_again() -> None:
-    """What modules drew at random, or looked up, while they were imported."""
+def _reseed() -> None:
+    """Draw again what modules drew at random, or looked up, while they were imported."""
     sys.modules["numpy.random"].seed()
     tempfile.tempdir = None  # TMPDIR may be another one
     # The key of webhooks' secrets, where no variable gives one.
@@ -263,6 +265,7 @@ def take(
     for low, high in zip([-1, *borders], [*borders, 2**31 - 1], strict=True):
         if low + 1 < high:  # an empty range closes all, on Linux with close_range
             os.closerange(low + 1, high)
+    assert isinstance(sys.stdout, io.TextIOWrapper)  # Python's own: nothing exchanged it yet
     sys.stdout.reconfigure(line_buffering=os.isatty(1))
     from . import warm_start
 
@@ -272,7 +275,7 @@ def take(
 
 def _take_signals(ignored: set[int]) -> None:
     """Python's own handlers, but for the signals that the parent ignores."""
-    ours = {
+    ours: dict[int, Any] = {
         signal.SIGPIPE: signal.SIG_IGN,
         signal.SIGXFSZ: signal.SIG_IGN,
         signal.SIGINT: signal.default_int_handler,
@@ -310,11 +313,11 @@ def run(request: dict) -> None:
     """Runs the program as `python -c what`, `python -m what` or `python what` would."""
     kind, what = request["kind"], request["what"]
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__builtins__ = __builtins__
+    vars(main)["__builtins__"] = __builtins__
     sys.argv = [{"code": "-c", "module": "-m"}.get(kind, what), *request["arguments"]]
     if kind == "module":
         sys.path.insert(0, os.getcwd())
-        runpy._run_module_as_main(what)
+        runpy._run_module_as_main(what)  # type: ignore[attr-defined] # private, what -m runs
     elif kind == "code":
         sys.path.insert(0, "")
         exec(compile(what, "<string>", "exec"), vars(main))
@@ -345,7 +348,7 @@ def fork_worker(request: dict, origin: dict) -> int:
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined] # private, what ends any program
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

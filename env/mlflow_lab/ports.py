@@ -59,7 +59,8 @@ def _owner(port: int) -> str:
         return ""
     try:
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            own = connection.laddr
+            listens = connection.status == psutil.CONN_LISTEN and own and own.port == port
             if listens and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
     except (psutil.Error, OSError):

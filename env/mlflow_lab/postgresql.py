@@ -14,7 +14,7 @@ from typing import Unpack
 from .component import Options
 from .database import NAME, Database
 from .programs import FROM_LOCK, SET_UP, Command, find, missing, unpacked
-from .users import can_use, reachable
+from .system_user import can_use, reachable
 
 SYSTEM_FOLDERS = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu

@@ -48,9 +48,11 @@ class Process:
             start_new_session=True,
             bufsize=0,
         )
+        assert self._guard.stdin is not None and self._guard.stdout is not None  # both PIPE
+        self._to_guard, self._from_guard = self._guard.stdin, self._guard.stdout
         _all.add(self)
         try:
-            self._guard.stdin.write(json.dumps(specification).encode() + b"\n")
+            self._to_guard.write(json.dumps(specification).encode() + b"\n")
         except BaseException:
             self.stop()
             raise
@@ -58,7 +60,7 @@ class Process:
     @property
     def running(self) -> bool:
         self.update()
-        return self.pid is not None and not self.ended and not self._guard.stdin.closed
+        return self.pid is not None and not self.ended and not self._to_guard.closed
 
     @property
     def ended(self) -> bool:
@@ -67,14 +69,14 @@ class Process:
 
     def update(self, timeout: float = 0.0) -> None:
         """Takes in what the guard reported; waits up to this many seconds for a report."""
-        if self.ended or self._guard.stdout.closed:
+        if self.ended or self._from_guard.closed:
             return
         deadline = time.monotonic() + timeout
         while not self.ended:
             remaining = max(0.0, deadline - time.monotonic())
-            if not select.select([self._guard.stdout], [], [], remaining)[0]:
+            if not select.select([self._from_guard], [], [], remaining)[0]:
                 return
-            part = os.read(self._guard.stdout.fileno(), 65536)
+            part = os.read(self._from_guard.fileno(), 65536)
             if not part:
                 self.error = "its supervisor was killed"
                 return
@@ -92,19 +94,19 @@ class Process:
         Raises:
             LabError: something is left after the time to stop (seconds) and GUARD_WITHIN.
         """
-        self._guard.stdin.close()
+        self._to_guard.close()
         try:
             self._guard.wait(patience(self._within) + GUARD_WITHIN)
         except subprocess.TimeoutExpired:
             raise LabError(f"Process {self.pid} does not end.") from None
-        self._guard.stdout.close()
+        self._from_guard.close()
 
 
-def _let_go() -> None:
+def _close_pipes() -> None:
     for process in _all:
-        process._guard.stdin.close()
+        process._to_guard.close()
 
 
 # The copy of the pipe in a forked child (multiprocessing) would keep the component alive after
 # this process is gone.
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_close_pipes)

@@ -13,6 +13,11 @@ Starts = Literal["many", "one", "workers", None]
 _SPAWNED = "from multiprocessing.spawn import spawn_main"
 
 
+def _environment(python: str) -> str:
+    """The folder of an interpreter. It may be reached by a link; the interpreter always is one."""
+    return os.path.realpath(os.path.dirname(python))
+
+
 @dataclass(frozen=True)
 class PythonProgram:
     """What `python -c what`, `python -m what` or `python what` runs.
@@ -45,14 +50,14 @@ class PythonProgram:
         name = os.path.basename(path)
         if os.path.realpath(path) != os.path.realpath(sys.executable):
             with open(path, "rb") as file:
-                interpreter = os.fsdecode(file.readline(1000)).removeprefix("#!").strip()
-            if interpreter != sys.executable:
+                script, _, interpreter = os.fsdecode(file.readline(1000)).strip().partition("#!")
+            if script or _environment(interpreter) != _environment(sys.executable):
                 return None
             arguments = list(words[1:])
             return cls("file", path, arguments, [interpreter, path, *arguments], name)
         # Options that repeat what this interpreter was told by variables, PYTHONDONTWRITEBYTECODE
         # for instance.
-        told = subprocess._args_from_interpreter_flags()
+        told = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # private
         rest = list(words[1:])
         while rest and rest[0] in told:
             rest.pop(0)

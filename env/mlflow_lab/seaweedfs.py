@@ -6,7 +6,7 @@ from signal import SIGKILL, SIGTERM
 from typing import Unpack
 
 from . import http_probe, ports
-from .component import Component, Launch, Options, past_proxies
+from .component import Component, Launch, Options, proxy_exceptions
 from .programs import FROM_LOCK, Command, require
 
 REGION = "us-east-1"
@@ -65,7 +65,7 @@ class SeaweedFS(Component):
             "MLFLOW_S3_ENDPOINT_URL": self.endpoint_url,
             # What the caller's own environment would spoil. (AWS_CA_BUNDLE is for https only.)
             **({"AWS_SESSION_TOKEN": ""} if "AWS_SESSION_TOKEN" in os.environ else {}),
-            **past_proxies(),
+            **proxy_exceptions(),
         }
 
     def _keys(self) -> dict[str, str]:

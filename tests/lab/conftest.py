@@ -15,8 +15,9 @@ import psutil
 import pytest
 import requests
 from mlflow_lab import TrackingServer
+from mlflow_lab.certificate import self_signed
 
-from tests.lab.traces import alive
+from tests.lab.footprint import alive
 from tests.waiting import WITHIN, wait_until
 
 
@@ -51,13 +52,8 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture
 def certified_folder(open_folder) -> Path:
     """An open folder with key.pem and cert.pem for 127.0.0.1."""
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1"
-    subprocess.run(
-        [*make.split(), "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
-        cwd=open_folder,
-        check=True,
-        capture_output=True,
-    )
+    for name, content in zip(("key.pem", "cert.pem"), self_signed(), strict=True):
+        (open_folder / name).write_text(content)
     return open_folder
 
 

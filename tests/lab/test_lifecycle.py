@@ -19,7 +19,9 @@ import psutil
 import psycopg2
 import pytest
 from mlflow_lab import (
+    Azurite,
     ComponentMissing,
+    GCSEmulator,
     LabError,
     MariaDB,
     Nginx,
@@ -34,7 +36,7 @@ from mlflow_lab import (
     programs,
 )
 
-from tests.lab.traces import Traces, alive, listens
+from tests.lab.footprint import Footprint, alive, guard_of, listens
 from tests.waiting import WITHIN, wait_until
 
 HELLO = "server { listen 127.0.0.1:@PORT@; return 200 hello; }"
@@ -49,7 +51,12 @@ def prometheus(**arguments) -> Prometheus:
 
 
 CHEAP = {"postgresql": PostgreSQL, "nginx": nginx, "prometheus": prometheus}
-KINDS = {**CHEAP, "mariadb": MariaDB, "seaweedfs": SeaweedFS}
+OTHERS = {"mariadb": MariaDB, "seaweedfs": SeaweedFS, "azurite": Azurite, "gcs": GCSEmulator}
+KINDS = {**CHEAP, **OTHERS}
+PROGRAMS = (
+    *("postgres", "mariadbd", "weed", "nginx", "prometheus", "azurite-blob"),
+    "gcp-storage-emulator",
+)
 
 
 def each(kinds: dict):
@@ -62,11 +69,11 @@ def test_stop_leaves_no_process_port_or_folder(kind):
     assert not component.running
     component.start()
     assert component.running
-    mine = Traces(component)
+    mine = Footprint(component)
     assert component.port in mine.ports
     assert component.pid in [process.pid for process in mine.processes]
     component.stop()
-    assert mine.left() == []
+    assert mine.leftovers() == []
     assert not component.running and component.pid is None
     component.stop()  # does nothing
 
@@ -76,9 +83,9 @@ def test_the_printed_commands_name_no_path_and_no_secret(kind, capfd):
     with kind() as component:
         printed = capfd.readouterr().out.replace(" \\\n ", "")
         secrets = component._secrets()
-        assert component.command[0] in ("postgres", "mariadbd", "weed", "nginx", "prometheus")
+        assert component.command[0] in PROGRAMS
         assert Path(component.command[0]).name == component.command[0]
-    assert re.search(rf"^\$ (\w+='\*\*\*' )*{component.command[0]} ", printed, re.MULTILINE)
+    assert re.search(rf"^\$ (\w+=\S+ )*{component.command[0]} ", printed, re.MULTILINE)
     assert not re.search(r"(^|[\s='])/\w", printed)
     assert not any(secret in printed for secret in secrets)
 
@@ -92,9 +99,9 @@ def test_quiet_prints_nothing(capfd):
 @each(CHEAP)
 def test_an_exception_in_the_with_block_stops_the_component(kind):
     with pytest.raises(ZeroDivisionError), kind(quiet=True) as component:
-        mine = Traces(component)
+        mine = Footprint(component)
         1 / 0  # noqa: B018
-    assert mine.left() == []
+    assert mine.leftovers() == []
 
 
 @each(CHEAP)
@@ -109,7 +116,8 @@ def test_it_can_be_started_again_on_the_same_port(kind):
 
 def test_a_component_that_crashes_is_noticed_and_can_be_started_again():
     component = nginx(quiet=True).start()
-    mine = Traces(component)
+    mine = Footprint(component)
+    assert component.pid is not None
     os.kill(component.pid, signal.SIGKILL)
     wait_until(lambda: not component.running)
     # The guard took the rest of the group along; the log is there until stop.
@@ -118,7 +126,7 @@ def test_a_component_that_crashes_is_noticed_and_can_be_started_again():
     component.start()
     assert component.running
     component.stop()
-    assert mine.left() == []
+    assert mine.leftovers() == []
 
 
 def test_the_log_can_be_read_after_stop():
@@ -178,8 +186,10 @@ def test_a_port_of_ours_that_is_taken_in_the_meantime_is_replaced(monkeypatch):
         (MariaDB, "MariaDB is not installed: run `make setup`."),
         (nginx, "nginx is not installed: run `make setup`."),
         (prometheus, "Prometheus is not installed: run `make setup`."),
+        (Azurite, "Azurite is not installed: run `make setup`."),
+        (GCSEmulator, "gcp-storage-emulator is not installed: run `make setup`."),
     ],
-    ids=["server", "seaweedfs", "postgresql", "mariadb", "nginx", "prometheus"],
+    ids=["server", "seaweedfs", "postgresql", "mariadb", "nginx", "prometheus", "azurite", "gcs"],
 )
 def test_a_component_that_is_not_installed_names_the_command(kind, install, monkeypatch, capfd):
     monkeypatch.setenv("PATH", "")
@@ -212,12 +222,12 @@ database = PostgreSQL(quiet=True).start()
 store = SeaweedFS(quiet=True).start()
 nginx = Nginx({hello!r}, quiet=True).start()
 server = TrackingServer(quiet=True).start()
-from tests.lab.traces import Traces
+from tests.lab.footprint import Footprint
 for component in (database, store, nginx, server):
-    traces = Traces(component)
-    print(*(p.pid for p in traces.processes), sep=",", end=";")
-    print(*traces.ports, sep=",", end=";")
-    print(traces.folder, flush=True)
+    footprint = Footprint(component)
+    print(*(p.pid for p in footprint.processes), sep=",", end=";")
+    print(*footprint.ports, sep=",", end=";")
+    print(footprint.folder, flush=True)
 print("ready", flush=True)
 time.sleep(600)
 """
@@ -225,6 +235,7 @@ time.sleep(600)
 
 def test_everything_is_gone_soon_after_the_caller_is_killed():
     caller = run_caller(CALLER)
+    assert caller.stdout is not None
     printed = takewhile(lambda line: line != "ready\n", caller.stdout)
     lines = [line.strip().split(";") for line in printed]
     processes = [psutil.Process(int(pid)) for pids, _, _ in lines for pid in pids.split(",")]
@@ -253,11 +264,12 @@ def test_ctrl_c_during_start_leaves_nothing(tmp_path):
         """,
         TMPDIR=str(tmp_path),
     )
+    assert caller.stdout is not None
     line = caller.stdout.readline()
     assert line.startswith("$ mlflow server")
     while line.endswith("\\\n"):
         line = caller.stdout.readline()
-    children = []
+    children: list[psutil.Process] = []
 
     def the_component_is_starting() -> bool:
         children[:] = psutil.Process(caller.pid).children(recursive=True)
@@ -274,13 +286,13 @@ def test_ctrl_c_during_start_leaves_nothing(tmp_path):
 
 def test_a_forked_child_does_not_keep_the_component_alive():
     component = nginx(quiet=True).start()
-    mine = Traces(component)
+    mine = Footprint(component)
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
     child.start()
     try:
         component.stop()
         assert child.is_alive()
-        assert mine.left() == []
+        assert mine.leftovers() == []
     finally:
         child.kill()
         child.join()
@@ -288,10 +300,9 @@ def test_a_forked_child_does_not_keep_the_component_alive():
 
 def test_sigterm_to_the_guard_means_stop():
     component = nginx(quiet=True).start()
-    mine = Traces(component)
-    guard = psutil.Process(component.pid).parent()
-    guard.terminate()
-    wait_until(lambda: mine.left() == [])
+    mine = Footprint(component)
+    guard_of(component).terminate()
+    wait_until(lambda: mine.leftovers() == [])
     assert not component.running
     component.stop()
 
@@ -301,9 +312,9 @@ def test_a_component_that_ignores_its_stop_signal_is_killed(monkeypatch):
     component.stop_signal = signal.SIGCONT  # which nginx does not act on
     monkeypatch.setattr(Nginx, "stop_within", 0.3)
     component.start()
-    mine = Traces(component)
+    mine = Footprint(component)
     component.stop()
-    assert mine.left() == []
+    assert mine.leftovers() == []
 
 
 def test_stopping_a_temporary_one_leaves_the_temporary_directory_as_it_was(tmp_path, monkeypatch):

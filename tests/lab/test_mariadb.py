@@ -11,11 +11,12 @@ import pymysql
 import pytest
 from mlflow_lab import LabError, MariaDB, PortInUse, StartFailed, TrackingServer
 
-from tests.lab.traces import Traces
+from tests.lab.footprint import Footprint
 
 
 def connect(uri: str) -> pymysql.Connection:
     parts = urlsplit(uri)
+    assert parts.port is not None and parts.password is not None
     return pymysql.connect(
         host=parts.hostname,
         port=parts.port,
@@ -81,11 +82,12 @@ def test_nobody_but_these_accounts_can_log_in(database):
         "SELECT group_concat(concat(user, '@', host) ORDER BY 1) FROM mysql.user "
         "WHERE user <> 'mariadb.sys'",
     )
+    assert isinstance(accounts, str)
     assert set(accounts.split(",")) == {"mlflow@%", "root@127.0.0.1", "root@localhost"}
 
 
 def test_it_listens_on_this_machine_only(database):
-    assert Traces(database).addresses == {"127.0.0.1"}
+    assert Footprint(database).addresses == {"127.0.0.1"}
 
 
 def test_it_creates_more_databases_on_request(database):

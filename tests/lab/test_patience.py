@@ -6,7 +6,7 @@ import pytest
 from mlflow_lab.patience import patience, slowdown
 from nbformat.v4 import new_notebook
 
-from tests.chapters.cold_cells import Client
+from tests.chapter_plugin.cold_cells import Client
 
 
 @pytest.fixture

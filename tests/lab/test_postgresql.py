@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 from mlflow_lab import LabError, PostgreSQL, postgresql
 
-from tests.lab.traces import Traces
+from tests.lab.footprint import Footprint
 
 
 def query(uri: str, statement: str) -> object:
@@ -17,7 +17,8 @@ def query(uri: str, statement: str) -> object:
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement)
-            return cursor.fetchone()[0]
+            ((value,),) = cursor.fetchall()
+            return value
     finally:
         connection.close()
 
@@ -58,7 +59,7 @@ def test_it_refuses_a_missing_password_also_on_its_socket(database):
 
 
 def test_it_listens_on_this_machine_only(database):
-    assert Traces(database).addresses == {"127.0.0.1"}
+    assert Footprint(database).addresses == {"127.0.0.1"}
 
 
 def test_it_creates_more_databases_on_request(database):
@@ -115,6 +116,7 @@ def test_root_runs_it_as_another_user(database):
 @needs_root
 def test_programs_out_of_the_other_users_reach_are_copied(monkeypatch, tmp_path):
     wheel = postgresql._wheel()
+    assert wheel is not None
     for folder in (wheel, wheel.with_name(f"{wheel.name}.libs")):
         if folder.exists():
             shutil.copytree(folder, tmp_path / folder.name, symlinks=True)

@@ -7,7 +7,7 @@ import pytest
 import requests
 from mlflow_lab import Nginx, Prometheus, StartFailed
 
-from tests.lab.traces import Traces
+from tests.lab.footprint import Footprint
 from tests.waiting import WITHIN, wait_until
 
 ITSELF = """\
@@ -75,6 +75,7 @@ def test_sighup_reads_the_configuration_again(web):
     with Prometheus(NOTHING, quiet=True) as prometheus:
         text = ITSELF.replace("@TARGET@", str(web.port))
         (prometheus.folder / "prometheus.yml").write_text(text)
+        assert prometheus.pid is not None
         os.kill(prometheus.pid, signal.SIGHUP)
         wait_until(lambda: query(prometheus, "answer"))
 
@@ -87,10 +88,10 @@ def test_nobody_stops_or_changes_it_over_http(prometheus, path):
 
 def test_it_listens_on_this_machine_only_and_leaves_nothing():
     with Prometheus(NOTHING, quiet=True) as prometheus:
-        mine = Traces(prometheus)
+        mine = Footprint(prometheus)
         assert mine.addresses == {"127.0.0.1"}
         assert mine.ports == [prometheus.port]
-    assert mine.left() == []
+    assert mine.leftovers() == []
 
 
 def test_two_at_once(prometheus):

@@ -10,7 +10,7 @@ import requests
 from botocore.exceptions import ClientError
 from mlflow_lab import SeaweedFS
 
-from tests.lab.traces import Traces
+from tests.lab.footprint import Footprint
 from tests.waiting import WITHIN
 
 
@@ -100,7 +100,7 @@ def test_a_kept_folder_keeps_the_objects(open_folder):
 
 def test_it_listens_on_this_machine_only_and_leaves_no_socket_in_tmp():
     with SeaweedFS(quiet=True) as store:
-        mine = Traces(store)
+        mine = Footprint(store)
         sockets = {s for p in mine.ports for s in glob.glob(f"/tmp/seaweedfs-*-{p}.sock")}
         assert mine.addresses == {"127.0.0.1"}
         assert len(mine.ports) == 10

@@ -16,10 +16,12 @@ CALLER = "import sys; from mlflow_lab import Sweeper; Sweeper(sys.argv[1]); prin
 @pytest.fixture
 def sleeping(tmp_path):
     """A program from below the folder, and one from beside it."""
+    sleep = shutil.which("sleep")
+    assert sleep is not None
     programs = [tmp_path / "swept" / "sleep", tmp_path / "swept-not" / "sleep"]
     for program in programs:
         program.parent.mkdir()
-        shutil.copy(shutil.which("sleep"), program)
+        shutil.copy(sleep, program)
     started = [subprocess.Popen([program, "600"]) for program in programs]
     yield tmp_path / "swept", *started
     for process in started:
@@ -32,6 +34,7 @@ def test_it_ends_with_its_caller(sleeping, end):
     folder, below, beside = sleeping
     command = [sys.executable, "-u", "-c", CALLER, folder]
     caller = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert caller.stdout is not None
     assert caller.stdout.readline() == b"1\n" and below.poll() is None
     caller.send_signal(end)
     wait_until(lambda: below.poll() is not None)

@@ -13,10 +13,11 @@ import mlflow
 import psutil
 import pytest
 from mlflow_lab import TrackingServer, warm_start
+from mlflow_lab.python_program import PythonProgram
 from mlflow_lab.warm_start import COLD
 
 from tests.lab.conftest import log_run
-from tests.lab.traces import alive
+from tests.lab.footprint import alive
 from tests.waiting import WITHIN, wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -103,6 +104,15 @@ def test_a_program_says_and_returns_the_same(words, folder):
 def test_only_here_it_had_imported_before():
     assert run([PYTHON, "-c", IS_WARM]).stdout == "warm\n"
     assert run([PYTHON, "-c", IS_WARM], cold=True).stdout == "cold\n"
+
+
+def test_the_environment_may_be_a_link(tmp_path, monkeypatch):
+    """As in a second checkout that shares it: its scripts name the folder that they are in."""
+    (tmp_path / ".venv").symlink_to(Path(PYTHON).parents[1])
+    linked = tmp_path / ".venv" / "bin"
+    monkeypatch.setattr(sys, "executable", str(linked / Path(PYTHON).name))
+    assert PythonProgram.of(["mlflow", "server"], [str(linked / "mlflow")])
+    assert not PythonProgram.of(["uv"], [str(linked / "uv")])  # no Python
 
 
 @pytest.mark.parametrize(
@@ -256,6 +266,8 @@ def _observed(cold: bool, workers: str, number: int) -> dict:
         wait_until(
             lambda: len(re.findall("startup complete", server.log_tail(1000))) == int(workers)
         )
+        assert server.pid is not None and server._process is not None
+        process = server._process
         tree, walk = _tree(server.pid), _walk(server.uri)
         log = _log(server)
         # To the whole group, as the stop of a service and Ctrl+C do.
@@ -263,7 +275,7 @@ def _observed(cold: bool, workers: str, number: int) -> dict:
         wait_until(lambda: not server.running)
         wait_until(lambda: not any(alive(process) for process in processes))
         observed = {"workers": expected, "tree": tree, "walk": walk, "log": log}
-        return observed | {"exit code": server._process.exit_code}
+        return observed | {"exit code": process.exit_code}
 
 
 @pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGTERM), ("2", signal.SIGINT)])

@@ -1,19 +1,19 @@
 """Sections of a chapter, and those that a section needs to run."""
 
 import ast
-import re
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
+from cell_languages import python_that_runs
+from chapter_parser import headings
 
 Section = list[nbformat.NotebookNode]
 
 
 def sections(notebook: nbformat.NotebookNode) -> list[Section]:
     """The cells before the first heading of level two, then those of each."""
-    found = [[]]
+    found: list[Section] = [[]]
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and re.search("^## ", cell.source, re.M):
+        if cell.cell_type == "markdown" and any(level == 2 for level, *_ in headings(cell.source)):
             found.append([])
         found[-1].append(cell)
     return found
@@ -23,7 +23,7 @@ def code(section: Section) -> str:
     return "\n".join(cell.source for cell in section if cell.cell_type == "code")
 
 
-def with_what_they_need(wanted: list[int], first: Section, recipes: list[Section]) -> list[int]:
+def with_prerequisites(wanted: list[int], first: Section, recipes: list[Section]) -> list[int]:
     """The numbers of these recipes and of those that define names they use, in order.
 
     A name that neither a recipe nor `first` defines is looked up in the nearest recipe before it.
@@ -44,11 +44,12 @@ def with_what_they_need(wanted: list[int], first: Section, recipes: list[Section
 
 def names(section: Section) -> tuple[set[str], set[str]]:
     """The names that the Python cells of a section define, and those that they use."""
-    defined, used = set(), set()
+    defined: set[str] = set()
+    used: set[str] = set()
     for cell in section:
-        if cell.cell_type != "code" or cell.source.startswith("%%"):
+        if cell.cell_type != "code":
             continue
-        for node in ast.walk(ast.parse(TransformerManager().transform_cell(cell.source))):
+        for node in ast.walk(ast.parse(python_that_runs(cell.source))):
             if isinstance(node, ast.Name):
                 (used if isinstance(node.ctx, ast.Load) else defined).add(node.id)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

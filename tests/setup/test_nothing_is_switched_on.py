@@ -26,7 +26,7 @@ def enabled(root: Path = Path("/")) -> set[str]:
 def answering() -> set[int]:
     """TCP ports that answer other machines; tests beside this one open some that do not."""
     every = psutil.net_connections("tcp")
-    listening = [c.laddr for c in every if c.status == psutil.CONN_LISTEN]
+    listening = [c.laddr for c in every if c.status == psutil.CONN_LISTEN and c.laddr]
     return {at.port for at in listening if not ip_address(at.ip).is_loopback}
 
 
@@ -47,7 +47,7 @@ def install(package: Path, root: Path, path: str) -> None:
     (root / "var/lib/dpkg/updates").mkdir()
     (root / "var/lib/dpkg/status").touch()
     options = ("--force-not-root", "--force-script-chrootless", "--log=/dev/null")
-    command = ["dpkg", f"--root={root}", *options, "--install", package]
+    command = ["dpkg", f"--root={root}", *options, "--install", str(package)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PATH": path})
     assert (root / "usr/sbin" / NAME).exists()
 

@@ -45,6 +45,27 @@ def test_what_is_installed_is_not_hidden_by_what_was_unpacked(monkeypatch, tmp_p
     assert installed == ["handbook-package"] and not unpacked.exists()
 
 
+def test_a_program_from_npm_is_started_with_the_node_that_is_there(monkeypatch, tmp_path):
+    import get_parts
+    from parts import Part
+
+    part = Part(("handbook-program",), npm="handbook-package@1.0")
+    monkeypatch.setattr(get_parts, "PARTS", {"book": (part,)})
+    monkeypatch.setattr(get_parts, "ENVIRONMENT", tmp_path)
+    monkeypatch.setattr(get_parts, "find", lambda name: f"/somewhere/{name}")
+    commands: list[list[str]] = []
+    monkeypatch.setattr(get_parts.subprocess, "run", lambda c, **_: commands.append(c))
+    (tmp_path / "bin").mkdir()
+    get_parts.main("book")
+    (command,) = commands
+    assert command[:2] == ["/somewhere/npm", "install"] and command[-1] == "handbook-package@1.0"
+    assert "--ignore-scripts" in command
+    script = tmp_path / "parts/handbook-program/node_modules/.bin/handbook-program"
+    program = tmp_path / "bin" / "handbook-program"
+    assert f'exec "/somewhere/node" "{script}" "$@"' in program.read_text()
+    assert program.stat().st_mode & 0o111
+
+
 def test_on_ubuntu_chromium_is_left_to_the_reader(monkeypatch):
     """Its package there is a stub that installs a snap, whose service stays."""
     import get_parts

@@ -25,7 +25,8 @@ def main(what: str) -> int:
                 time.sleep(1)
             sys.exit(f"the server ended:\n{server.log_tail()}")
         kernel = dotenv_values(ROOT / "env" / "kernel" / "kernel.env")
-        environment = os.environ | kernel | {"MLFLOW_TRACKING_URI": server.uri}
+        given = {name: value for name, value in kernel.items() if value is not None}
+        environment = os.environ | given | {"MLFLOW_TRACKING_URI": server.uri}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(ROOT / "notebooks")]
         return subprocess.run(command, env=environment).returncode

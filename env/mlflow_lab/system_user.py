@@ -22,8 +22,10 @@ def instead_of_root(names: Iterable[str], component: str) -> pwd.struct_passwd:
 def can_use(user: pwd.struct_passwd, path: str | Path) -> bool:
     """Whether this user may run the program, or enter the folder."""
     test = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
-    identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    return subprocess.run(test, cwd="/", check=False, **identity).returncode == 0
+    tried = subprocess.run(
+        test, cwd="/", check=False, user=user.pw_uid, group=user.pw_gid, extra_groups=[]
+    )
+    return tried.returncode == 0
 
 
 def reachable(user: pwd.struct_passwd | None, program: str | Path) -> tuple[str, dict[str, str]]:

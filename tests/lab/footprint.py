@@ -1,4 +1,4 @@
-"""What a component is on this machine, and whether anything of it is left."""
+"""The processes, ports and folder of a component, and which of them are left after its end."""
 
 import socket
 
@@ -6,18 +6,18 @@ import psutil
 from mlflow_lab.component import Component
 
 
-class Traces:
+class Footprint:
     """Everything a running component is on this machine: processes, listening ports, folder."""
 
     def __init__(self, component: Component) -> None:
-        guard = psutil.Process(component.pid).parent()
+        guard = guard_of(component)
         self.processes = [guard, *guard.children(recursive=True)]
         sockets = [address for process in self.processes for address in listening(process)]
         self.addresses = {ip for ip, _ in sockets}
         self.ports = sorted({port for _, port in sockets})
         self.folder = component.folder
 
-    def left(self) -> list[str]:
+    def leftovers(self) -> list[str]:
         """What of it still is there."""
         return [
             *(f"process {p.pid}" for p in self.processes if alive(p)),
@@ -26,12 +26,23 @@ class Traces:
         ]
 
 
+def guard_of(component: Component) -> psutil.Process:
+    """The parent of a component that runs."""
+    guard = psutil.Process(component.pid).parent()
+    assert guard is not None
+    return guard
+
+
 def listening(process: psutil.Process) -> list[tuple[str, int]]:
     try:
         connections = process.net_connections("tcp")
     except psutil.NoSuchProcess:  # PostgreSQL's come and go
         return []
-    return [tuple(c.laddr) for c in connections if c.status == psutil.CONN_LISTEN]
+    return [
+        (c.laddr.ip, c.laddr.port)
+        for c in connections
+        if c.status == psutil.CONN_LISTEN and c.laddr
+    ]
 
 
 def alive(process: psutil.Process) -> bool:
