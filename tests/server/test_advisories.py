@@ -1,6 +1,6 @@
 """What book/find/versions says of each published advisory is what a server of 3.6.0 does.
 
-The holes are open on a bare server; behind env/server they are as the page says.
+The vulnerabilities are open on a bare server; behind env/server they are as the page says.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,11 @@ import yaml
 from mlflow_lab import SeaweedFS, TrackingServer
 
 from tests.conftest import ROOT
-from tests.server.holes import IN_THE_CLIENT, ON_A_SERVER, Target
+from tests.server.advisory_probes import IN_THE_CLIENT, ON_A_SERVER, Target
 
-# Those that use the stack are in its own group: see conftest.py.
-pytestmark = pytest.mark.xdist_group("advisories")
+# Those that use the stack are in its own group, see conftest.py: a second one would be a second
+# stack.
+on_one_server = pytest.mark.xdist_group("advisories")
 
 FILE_STORE = "CVE-2026-53995"
 ADMIN = ("admin", "password1234")  # as the package has it
@@ -67,24 +68,26 @@ def behind(team) -> Target:
     return Target(team.uri, ("admin", team.password), str(team.certificate))
 
 
+@on_one_server
 @pytest.mark.parametrize("advisory", [name for name in ON_A_SERVER if name != FILE_STORE])
-def test_the_hole_is_open_on_a_bare_server(bare, tmp_path, advisory):
+def test_a_bare_server_is_vulnerable(bare, tmp_path, advisory):
     assert ON_A_SERVER[advisory](bare(), tmp_path)
 
 
-def test_the_hole_of_the_file_store_is_open_on_a_bare_server(bare, tmp_path):
+@on_one_server
+def test_a_bare_server_with_a_file_store_is_vulnerable(bare, tmp_path):
     target = bare("--backend-store-uri", "./mlruns")
     assert ON_A_SERVER[FILE_STORE](target, tmp_path)
 
 
 @pytest.mark.parametrize("advisory", ON_A_SERVER)
-def test_behind_env_server_the_hole_is_as_the_page_says(behind, tmp_path, advisory):
+def test_behind_env_server_the_vulnerability_is_as_the_page_says(behind, tmp_path, advisory):
     found = "open" if ON_A_SERVER[advisory](behind, tmp_path) else "closed"
     assert found == RECORDS[advisory]["behind"]
 
 
 @pytest.mark.parametrize("advisory", IN_THE_CLIENT)
-def test_the_hole_is_open_in_the_client(tmp_path, advisory):
+def test_the_client_is_vulnerable(tmp_path, advisory):
     assert IN_THE_CLIENT[advisory](tmp_path)
 
 

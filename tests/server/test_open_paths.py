@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.waiting import WITHIN, wait_until
 
 OPEN = {"/health"}
+REFUSED = (401, 403, 429)  # the last one after many wrong passwords
 OVERLOOKED = {  # by basic-auth of 3.6.0, on a replica itself
     ("POST", "/v1/traces"),
     ("GET", "/ajax-api/3.0/jobs/1"),
@@ -40,11 +42,10 @@ def basic(user: str, password: str) -> dict[str, str]:
 def status(uri: str, method: str, path: str, headers: dict[str, str] | None = None) -> int:
     """Of a request whose path is sent as it is; `requests` would resolve dots."""
     host = uri.split("//")[1]
+    connection = http.client.HTTPConnection(host, timeout=WITHIN)
     if uri.startswith("https"):
         context = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection(host, timeout=WITHIN, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, timeout=WITHIN)
     try:
         connection.request(method, path, headers=headers or {})
         return connection.getresponse().status
@@ -57,7 +58,7 @@ def answered(uri: str, routes: list, headers: dict[str, str] | None = None) -> s
     return {
         (method, path)
         for method, path in routes
-        if path not in OPEN and status(uri, method, path, headers) not in (401, 403)
+        if path not in OPEN and status(uri, method, path, headers) not in REFUSED
     }
 
 
@@ -107,6 +108,42 @@ def test_a_route_that_answers_would_be_found(team, routes):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_another_spelling_opens_nothing(team, method, path):
     assert status(team.uri, method, path) in (400, 401, 403)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/planted.bin"),
+        ("POST", "/api/2.0/mlflow/runs/log-batch"),
+    ],
+)
+@pytest.mark.parametrize("measured", [True, False])
+@pytest.mark.parametrize("sender", ["nobody", "an unknown name", "a wrong password"])
+def test_a_body_is_read_only_once_its_sender_is_known(team, method, path, measured, sender):
+    # A name of its own: after some wrong passwords the next ones have to wait.
+    name = f"sender-{os.urandom(3).hex()}"
+    if sender == "a wrong password":
+        team.create_user(name)
+    auth = None if sender == "nobody" else (name, "wrong")
+    before = [requests_seen(replica, method) for replica in team.replicas]
+    megabyte = [b"x" * 100_000] * 10
+    answer = requests.request(
+        method,
+        f"{team.uri}{path}",
+        data=b"".join(megabyte) if measured else iter(megabyte),
+        headers={"Content-Type": "application/json"},
+        auth=auth,
+        verify=team.certificate,
+        timeout=WITHIN,
+    )
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="mlflow"'
+    assert [requests_seen(replica, method) for replica in team.replicas] == before
+
+
+def requests_seen(replica, method: str) -> int:
+    """How many requests with this method reached the replica."""
+    return replica.log_path.read_text().count(f'"{method} /')
 
 
 def test_plain_http_leads_to_https(team):

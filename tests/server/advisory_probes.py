@@ -1,7 +1,8 @@
 """What the published advisories say about MLflow 3.6.0, tried on a server or on its client code.
 
-Each function is registered under the advisories it demonstrates, and returns whether the hole is
-open. Nothing here harms: the proof is a status code, or a file or listener that the test made.
+Each function is registered under the advisories it demonstrates, and returns whether that
+vulnerability is open. Nothing here harms: the proof is a status code, or a file or listener that
+the test made.
 """
 
 import io
@@ -17,21 +18,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from socketserver import BaseRequestHandler, TCPServer
+from typing import Any, TypeVar
 
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.waiting import WITHIN
 
+Who = tuple[str, str]  # name and password
+
 CANARY = "written by the test"
+
+Tried = TypeVar("Tried", bound=Callable[..., bool])
 
 # By the first advisory that each demonstrates.
 ON_A_SERVER: dict[str, Callable[["Target", Path], bool]] = {}
 IN_THE_CLIENT: dict[str, Callable[[Path], bool]] = {}
 
 
-def _demonstrates(registry: dict, advisory: str):
-    def register(function):
+def _demonstrates(registry: dict[str, Tried], advisory: str) -> Callable[[Tried], Tried]:
+    def register(function: Tried) -> Tried:
         registry[advisory] = function
         return function
 
@@ -57,13 +63,15 @@ class Target:
     def __post_init__(self) -> None:
         self.owner, self.outsider = self._user("owner"), self._user("outsider")
 
-    def ask(self, method: str, path: str, who=None, **arguments) -> requests.Response:
+    def ask(
+        self, method: str, path: str, who: Who | None = None, **arguments: Any
+    ) -> requests.Response:
         """One request, as `who` (name and password) or without credentials."""
         return requests.request(
             method, self.uri + path, auth=who, verify=self.verify, timeout=WITHIN, **arguments
         )
 
-    def done(self, method: str, path: str, who, **arguments) -> dict:
+    def done(self, method: str, path: str, who: Who, **arguments: Any) -> dict:
         """The answer to a request that has to succeed."""
         response = self.ask(method, path, who, **arguments)
         assert response.ok, f"{path}: {response.status_code} {response.text[:300]}"
@@ -88,7 +96,7 @@ class Target:
         assert seen.status_code == 403, "the outsider must not see the experiment"
         return made
 
-    def run(self, experiment: str, who) -> dict:
+    def run(self, experiment: str, who: Who) -> dict:
         """The `info` of a new run."""
         body = {"experiment_id": experiment}
         return self.done("POST", "/api/2.0/mlflow/runs/create", who, json=body)["run"]["info"]
@@ -96,13 +104,18 @@ class Target:
     def trace(self) -> str:
         """A trace in a closed experiment of the owner."""
         trace_id = f"tr-{secrets.token_hex(16)}"
-        self.done("POST", "/api/3.0/mlflow/traces", self.owner, json=_trace(self, trace_id))
+        self.done(
+            "POST",
+            "/api/3.0/mlflow/traces",
+            self.owner,
+            json=trace_request(trace_id, self.experiment()),
+        )
         return trace_id
 
 
-def _trace(target: Target, trace_id: str) -> dict:
-    experiment = {"experiment_id": target.experiment()}
-    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": experiment}
+def trace_request(trace_id: str, experiment: str) -> dict:
+    """The body of a request that starts a trace with this ID in an experiment."""
+    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
     info = {"trace_id": trace_id, "trace_location": place, "state": "OK"}
     return {"trace": {"trace_info": info | {"request_time": "2026-11-23T00:00:00Z"}}}
 
@@ -125,7 +138,7 @@ class _Inner(TCPServer):
 
     reached = False
 
-    def verify_request(self, *_) -> bool:
+    def verify_request(self, *_: object) -> bool:
         self.reached = True
         return False
 
@@ -181,7 +194,7 @@ def an_outsider_finds_versions_of_a_closed_model(target: Target, folder: Path) -
     closed = {"name": name, "username": target.outsider[0], "permission": "NO_PERMISSIONS"}
     target.done("POST", f"{models}/permissions/create", target.owner, json=closed)
     assert target.ask("GET", f"{models}/get?name={name}", target.outsider).status_code == 403
-    version = {"name": name, "source": "s3://bucket/model"}
+    version = {"name": name, "source": "s3://mlflow/model"}
     target.done("POST", "/api/2.0/mlflow/model-versions/create", target.owner, json=version)
     search = f"/api/2.0/mlflow/model-versions/search?filter=name='{name}'"
     return name in target.ask("GET", search, target.outsider).text
@@ -268,7 +281,8 @@ def a_page_of_another_origin_may_write(target: Target, folder: Path) -> bool:
 def a_trace_id_writes_outside_its_folder(target: Target, folder: Path) -> bool:
     outside = folder / "outside"
     # The file store joins the id to a path of its own; an absolute path replaces it.
-    target.ask("POST", "/api/3.0/mlflow/traces", target.owner, json=_trace(target, str(outside)))
+    body = trace_request(str(outside), target.experiment())
+    target.ask("POST", "/api/3.0/mlflow/traces", target.owner, json=body)
     return outside.exists()
 
 
@@ -325,7 +339,7 @@ class _Touch:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         return Path.touch, (self.path,)
 
 
