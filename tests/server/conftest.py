@@ -3,15 +3,19 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from mlflow_lab import TeamServer
+from mlflow_lab import LabError, TeamServer
+
+from tests.server.container_engine import Engine
+from tests.server.private_podman import private_podman
 
 GROUP = "team_server"
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """Tests that use the stack run one after the other, on one worker of xdist."""
     for item in items:
@@ -40,7 +44,7 @@ def open_team_folder() -> Iterator[Path]:
 def team() -> Iterator[TeamServer]:
     """PostgreSQL, S3 store, two replicas with basic-auth, nginx with TLS: see `TeamServer`."""
     # With a folder the data are kept, so that tests can stop the database and start it again.
-    with _open_folder() as folder, TeamServer(folder=folder, quiet=True) as server:
+    with _open_folder() as folder, TeamServer(workers=2, folder=folder, quiet=True) as server:
         yield server
 
 
@@ -48,3 +52,16 @@ def team() -> Iterator[TeamServer]:
 def kim(team) -> dict[str, str]:
     """Variables of the client of a user who is not an administrator."""
     return team.create_user("kim")
+
+
+@pytest.fixture(scope="session")
+def engine(root: Path) -> Iterator[Engine]:
+    """Podman, with stand-ins for the images of compose.yaml."""
+    with ExitStack() as stack:
+        try:
+            compose_file = root / "env" / "server" / "compose.yaml"
+            podman = private_podman(root / "_build" / "containers", compose_file)
+            yield stack.enter_context(podman)
+        except LabError as error:
+            # Debian and its kin are where `make test-containers` installs what this needs.
+            (pytest.fail if shutil.which("apt-get") else pytest.skip)(str(error))

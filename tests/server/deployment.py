@@ -4,23 +4,18 @@ import random
 import re
 import secrets
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Self
 
 import yaml
 from mlflow_lab import ports
+from mlflow_lab.certificate import self_signed
 
 from tests.conftest import ROOT
-from tests.server.engine import Engine
+from tests.server.container_engine import Engine
 
 HEALTHY_WITHIN = 480  # seconds
-MAKE_CERTIFICATE = (
-    *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-    *("-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-    *("-keyout", "tls/mlflow.key", "-out", "tls/mlflow.crt"),
-)
 
 
 class Deployment:
@@ -42,15 +37,17 @@ class Deployment:
         # Without those of a stack that was deployed from this very folder.
         own = shutil.ignore_patterns(".env", "tls", "ca")
         shutil.copytree(ROOT / "env" / "server", folder / "env" / "server", ignore=own)
-        shutil.copy(ROOT / "requirements.txt", folder)
+        for name in ("requirements.txt", ".dockerignore"):
+            shutil.copy(ROOT / name, folder)
         self.folder = folder / "env" / "server"
-        self.services = list(yaml.safe_load((self.folder / "compose.yaml").read_text())["services"])
-        self._project = f"mlflow-{secrets.token_hex(4)}"
+        services = yaml.safe_load((self.folder / "compose.yaml").read_text())["services"]
+        self.services = [n for n, service in services.items() if "profiles" not in service]
         http, https = ports.free(2)
         self.uri = f"https://127.0.0.1:{https}"
         self._settings = settings_with_secrets((self.folder / ".env.example").read_text()) | {
             "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{https}",
             "MLFLOW_WORKERS": "1",
+            "COMPOSE_PROJECT_NAME": f"mlflow-{secrets.token_hex(4)}",
             "PROXY_NETWORK": f"172.29.{random.randrange(256)}",
             "HTTP_PORT": f"127.0.0.1:{http}",
             "HTTPS_PORT": f"127.0.0.1:{https}",
@@ -59,7 +56,8 @@ class Deployment:
         env.touch(0o600)
         env.write_text("".join(f"{name}={value}\n" for name, value in self._settings.items()))
         (self.folder / "tls").mkdir()
-        subprocess.run(MAKE_CERTIFICATE, cwd=self.folder, check=True, capture_output=True)
+        for name, content in zip(("mlflow.key", "mlflow.crt"), self_signed(), strict=True):
+            (self.folder / "tls" / name).write_text(content)
         self.client = {
             "MLFLOW_TRACKING_URI": self.uri,
             "MLFLOW_TRACKING_USERNAME": "admin",
@@ -83,9 +81,19 @@ class Deployment:
 
     def compose(self, *arguments: str) -> str:
         """What `docker compose` or `podman-compose` printed. Raises AssertionError if it failed."""
-        command = (*self.engine.compose, "--project-name", self._project, *arguments)
         # A variable of the shell would come before .env.
+        command = (*self.engine.compose, *arguments)
         return self.engine.run(*command, cwd=self.folder, hidden=self._settings)
+
+    def script(self, name: str, *arguments: str, backups: Path) -> str:
+        """What a script of env/server printed, with this folder of backups.
+
+        Raises AssertionError if it failed.
+        """
+        compose = " ".join(word for word in self.engine.compose if "build" not in word)
+        variables = (f"COMPOSE={compose}", f"BACKUP_FOLDER={backups}")
+        script = self.folder / name
+        return self.engine.run("env", *variables, "bash", script, *arguments, hidden=self._settings)
 
     def up(self) -> float:
         """Starts all of it and waits until it is healthy; returns how many seconds that took.
@@ -113,7 +121,7 @@ class Deployment:
 
     def container(self, service: str) -> str:
         """Id of the service's container."""
-        labels = {"project": self._project, "service": service}
+        labels = {"project": self._settings["COMPOSE_PROJECT_NAME"], "service": service}
         filters = [f"--filter=label=com.docker.compose.{k}={v}" for k, v in labels.items()]
         return self.engine("ps", "--all", "--quiet", *filters).strip()
 

@@ -24,7 +24,7 @@ import yaml
 from mlflow_lab import LabError
 from mlflow_lab.programs import FROM_LOCK, require
 
-from tests.server.engine import Engine
+from tests.server.container_engine import Engine
 
 STAND_INS = Path(__file__).with_name("stand_ins")
 # Its own defaults are more than a machine that is itself a container may give.
@@ -69,7 +69,7 @@ def private_podman(keep: Path, compose_file: Path) -> Iterator[Engine]:
             reason = str(error).strip().splitlines()[-1]
             raise LabError(f"Podman cannot run a container on this machine: {reason}") from None
         # The build context of each stand-in is where the lock installed its programs.
-        contexts = {
+        contexts: dict[str, str | Path] = {
             "proxy": STAND_INS,
             "database": sysconfig.get_path("platlib"),
             "store": Path(weed).parent,
@@ -170,7 +170,7 @@ def _remove(storage: Path) -> None:
         for mount in reversed(_mounts_below(storage)):
             subprocess.run(["umount", mount], check=True)
     deadline = time.monotonic() + ENDED_WITHIN
-    while (left := left_in(storage)) and time.monotonic() < deadline:
+    while (left := leftovers_in(storage)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == [], "Podman left: " + ", ".join(left)
     if os.getuid() == 0:
@@ -179,7 +179,7 @@ def _remove(storage: Path) -> None:
         podman("unshare", "rm", "-r", storage)
 
 
-def left_in(storage: Path) -> list[str]:
+def leftovers_in(storage: Path) -> list[str]:
     """Processes that were started with a path of this folder, and mounts below it."""
     processes = [
         f"process {process.info['pid']} ({process.info['name']})"

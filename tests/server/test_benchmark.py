@@ -101,6 +101,7 @@ def test_errors_are_counted_and_do_not_end_it(server, client, tmp_path):
     with subprocess.Popen(
         [*command, *options], env=environment(), stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout is not None
         process.stdout.readline()
         wait_until(lambda: database.execute(metrics).fetchone() > (before,))
         database.execute("BEGIN EXCLUSIVE")
@@ -123,6 +124,7 @@ def test_ctrl_c_ends_it_and_cleans_up(server, client):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout is not None
         process.stdout.readline()  # the head: the clients are at work
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=WITHIN)

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 
 import mlflow
@@ -12,12 +10,11 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow_lab import LabError
 from sklearn.linear_model import LinearRegression
 
 from tests.server.deployment import Deployment
-from tests.server.private_podman import BASE, left_in, private_podman
-from tests.waiting import WITHIN
+from tests.server.private_podman import BASE, leftovers_in
+from tests.waiting import WITHIN, wait_until
 
 pytestmark = pytest.mark.xdist_group("containers")
 
@@ -25,19 +22,15 @@ NO_CAPABILITIES = "0000000000000000"
 PROXY_CAPABILITIES = "00000000000004c3"  # CHOWN, DAC_OVERRIDE, SETGID, SETUID, NET_BIND_SERVICE
 REPLICAS = ("mlflow-1", "mlflow-2")
 IMAGE = "mlflow-server:3.6.0"
+# What start.sh started, and itself.
+HANG = """
+import os, signal
+from pathlib import Path
+start = b"/bin/sh\\0/opt/mlflow/server/start.sh"
+[path] = [p for p in Path("/proc").glob("[0-9]*/cmdline") if p.read_bytes().startswith(start)]
+os.killpg(os.getpgid(int(path.parent.name)), signal.SIGSTOP)
+"""
 FACTS = Path(__file__).with_name("container_facts.py")
-
-
-@pytest.fixture(scope="module")
-def engine(root):
-    with ExitStack() as stack:
-        try:
-            compose_file = root / "env" / "server" / "compose.yaml"
-            podman = private_podman(root / "_build" / "containers", compose_file)
-            yield stack.enter_context(podman)
-        except LabError as error:
-            # Debian and its kin are where `make test-containers` installs what this needs.
-            (pytest.fail if shutil.which("apt-get") else pytest.skip)(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +127,32 @@ def test_the_proxy_reaches_neither_the_database_nor_the_store(stack):
     assert stack.execute("mlflow-1", "getent", "hosts", "database")
 
 
+def test_a_replica_reaches_nothing_outside_of_this_machine(stack):
+    """Whoever makes it call an address of their choice gets no further than its neighbours."""
+    leads_outside = {
+        service: any(line.split()[1] == "00000000" for line in lines[1:])
+        for service in stack.services
+        if (lines := stack.execute(service, "cat", "/proc/net/route").splitlines())
+    }
+    assert leads_outside == {name: name == "proxy" for name in stack.services}
+    with pytest.raises(AssertionError, match="exited with code 2"):
+        stack.execute("database", "getent", "hosts", "store")
+
+
+def test_mlflow_is_no_superuser_of_the_database(stack):
+    uri = stack.execute("mlflow-1", "printenv", "MLFLOW_BACKEND_STORE_URI").strip()
+    script = (
+        "import psycopg2, sys; cursor = psycopg2.connect(sys.argv[1]).cursor();"
+        "cursor.execute('SELECT rolsuper FROM pg_roles WHERE rolname = current_user');"
+        "print(cursor.fetchone())"
+    )
+    assert stack.execute("mlflow-1", "python", "-c", script, uri).strip() == "(False,)"
+    superuser = uri.replace("//mlflow:", "//postgres:").replace("/mlflow", "/postgres")
+    assert superuser.endswith("@database:5432/postgres")
+    with pytest.raises(AssertionError, match="password authentication failed"):
+        stack.execute("mlflow-1", "python", "-c", script, superuser)
+
+
 def test_the_database_may_stop_and_come_back(stack, client, logged, monkeypatch):
     def started() -> list[str]:
         return [stack.inspect(replica)["State"]["StartedAt"] for replica in REPLICAS]
@@ -154,12 +173,59 @@ def test_the_database_may_stop_and_come_back(stack, client, logged, monkeypatch)
     assert started() == before
 
 
+def test_a_replica_that_hangs_is_started_again(stack, client, logged):
+    before = stack.inspect("mlflow-1")["State"]["StartedAt"]
+    stack.execute("mlflow-1", "python", "-c", HANG)
+    wait_until(lambda: stack.inspect("mlflow-1")["State"]["StartedAt"] != before)
+    stack.wait("mlflow-1")
+    assert client.get_run(logged[0]).data.metrics == {"accuracy": 0.75}
+
+
+def test_a_changed_nginx_conf_is_loaded_by_a_new_proxy(stack):
+    conf = stack.folder / "nginx.conf"
+    before = "    location = /health {\n"
+    text = conf.read_text()
+    assert text.count(before) == 1
+    changed = conf.with_name("nginx.conf.new")  # a file of its own, as git writes it
+    added = "    location = /added { auth_request off; return 204; }\n"
+    changed.write_text(text.replace(before, added + before))
+    changed.replace(conf)
+    stack.compose("up", "--detach", "--no-deps", "--force-recreate", "proxy")
+    stack.wait("proxy")
+    certificate = stack.client["MLFLOW_TRACKING_SERVER_CERT_PATH"]
+    assert requests.get(f"{stack.uri}/added", verify=certificate, timeout=WITHIN).status_code == 204
+
+
 def test_taken_down_and_up_again_nothing_is_lost(stack, client, logged, tmp_path):
     run_id, model_uri = logged
     before = hashes(mlflow.artifacts.download_artifacts(model_uri, dst_path=str(tmp_path / "1")))
     assert "model.pkl" in before
     stack.compose("down")
     assert not any(stack.container(service) for service in stack.services)
+    stack.up()
+    after = hashes(mlflow.artifacts.download_artifacts(model_uri, dst_path=str(tmp_path / "2")))
+    assert after == before
+    assert client.get_run(run_id).data.metrics == {"accuracy": 0.75}
+    assert mlflow.artifacts.load_text(f"runs:/{run_id}/notes.txt") == "한글"
+
+
+def test_users_are_managed_in_a_replica(stack):
+    listed = stack.execute("mlflow-1", "python", "/opt/mlflow/server/users.py", "list", "--csv")
+    assert "admin,yes" in listed
+
+
+def test_with_a_backup_everything_is_back_after_the_volumes_are_gone(
+    stack, client, logged, tmp_path
+):
+    run_id, model_uri = logged
+    backups = tmp_path / "backups"
+    before = hashes(mlflow.artifacts.download_artifacts(model_uri, dst_path=str(tmp_path / "1")))
+    stack.script("backup.sh", backups=backups)
+    stack.compose("down", "--volumes")
+    stack.compose("up", "--detach", "database", "store")
+    stack.wait("database", "store")
+    assert "all as in the backup" in stack.script("restore.sh", backups=backups)
+    assert "holds the same" in stack.script("verify.sh", "--stack", backups=backups)
     stack.up()
     after = hashes(mlflow.artifacts.download_artifacts(model_uri, dst_path=str(tmp_path / "2")))
     assert after == before
@@ -188,6 +254,6 @@ def test_its_size_and_memory_are_printed_beside_the_authors(stack, capsys):
 
 def test_a_process_that_podman_left_would_be_found(tmp_path):
     with subprocess.Popen(["tail", "-f", "/dev/null", tmp_path / "left"], stderr=-3) as process:
-        assert left_in(tmp_path) == [f"process {process.pid} (tail)"]
+        assert leftovers_in(tmp_path) == [f"process {process.pid} (tail)"]
         process.kill()
-    assert left_in(tmp_path) == []
+    assert leftovers_in(tmp_path) == []

@@ -1,16 +1,21 @@
 """A training that logs through the proxy loses no metric, whatever stops behind the proxy."""
 
+import importlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 import requests
@@ -18,6 +23,8 @@ from mlflow_lab import TeamServer
 
 from tests.waiting import WITHIN, wait_until
 
+SERVER = Path(__file__).resolve().parents[2] / "env" / "server"
+MORE_THAN_THREADS = 100  # requests; a worker has 40 threads for them
 LOGGED_WITHIN = 600  # seconds for what takes 1 or 2, or 5, on an idle machine; with retries
 
 
@@ -27,7 +34,7 @@ class Training:
     def __init__(self, team: TeamServer, client: dict[str, str]) -> None:
         self.team = team
         self._log_start = self._log_size()
-        script = Path(__file__).with_name("training.py")
+        script = Path(__file__).with_name("training_process.py")
         self.process = subprocess.Popen(
             [sys.executable, script],
             env=os.environ | client | {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"},
@@ -36,6 +43,7 @@ class Training:
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdout is not None
         self.run_id = self.process.stdout.readline().strip()
         assert self.run_id, self.process.communicate()[1]
 
@@ -44,7 +52,7 @@ class Training:
         enough = len(self.steps()) + metrics
         self._wait_until(lambda: len(self.steps()) >= enough)
 
-    def be_passed_on(self, before: int) -> None:
+    def wait_for_failover(self, before: int) -> None:
         """Until the proxy has asked a second replica more often than it had before."""
         self._wait_until(lambda: self.answers()[1] > before)
 
@@ -73,7 +81,7 @@ class Training:
         """How often the proxy answered which status, and how often it asked a second replica."""
         text = (self.team.proxy.folder / "access.log").read_text()[self._log_start :]
         lines = [line for line in text.splitlines() if "/runs/log-metric " in line]
-        statuses = Counter(int(re.search(r'" (\d{3}) ', line)[1]) for line in lines)
+        statuses = Counter(int(re.findall(r'" (\d{3}) ', line)[0]) for line in lines)
         return statuses, sum(", 127.0.0.1:" in line for line in lines)
 
     def _log_size(self) -> int:
@@ -112,17 +120,108 @@ def kill(replica) -> None:
     wait_until(lambda: not replica.running)
 
 
-def test_replicas_killed_in_turn_and_started_again(team, training):
-    for replica in team.replicas:
-        training.go_on()
-        before = training.answers()[1]
-        kill(replica)
-        training.be_passed_on(before)  # a request that it had taken is lost: nginx waits for 5 s
-        training.go_on()
-        replica.start()
+def test_a_replica_killed_and_started_again(team, training):
+    replica = team.replicas[1]
     training.go_on()
-    passed_on = check("replicas killed in turn", training)
+    before = training.answers()[1]
+    kill(replica)
+    # A request that the replica had taken is lost: nginx waits for 5 s.
+    training.wait_for_failover(before)
+    training.go_on()
+    replica.start()
+    training.go_on()
+    passed_on = check("replica killed", training)
     assert passed_on > 0
+
+
+@contextmanager
+def watched(replica) -> Iterator[socket.socket]:
+    """watch.py beside a replica, as start.sh runs it; yields what systemd hears."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        heard.bind(f"{folder}/notify")
+        heard.settimeout(WITHIN)
+        environment = os.environ | {
+            "MLFLOW_PORT": str(replica.port),
+            "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*",
+            "NOTIFY_SOCKET": f"{folder}/notify",
+        }
+        command = [sys.executable, str(SERVER / "watch.py"), str(replica.pid)]
+        with heard, subprocess.Popen(command, env=environment) as watch:
+            try:
+                yield heard
+            finally:
+                watch.kill()
+
+
+def test_a_replica_that_hangs_is_ended_and_nobody_notices(team, training):
+    hanging, other = team.replicas
+    path = "/api/2.0/mlflow/experiments/search?max_results=1"
+    log = team.proxy.folder / "access.log"
+
+    def search(_: int) -> int:
+        user = ("admin", team.password)
+        answer = requests.get(team.uri + path, auth=user, verify=team.certificate, timeout=WITHIN)
+        return answer.status_code
+
+    def both_are_asked() -> bool:
+        before = len(log.read_text())
+        assert [search(0), search(1)] == [200] * 2
+        lines = log.read_text()[before:]
+        return all(f"127.0.0.1:{replica.port} " in lines for replica in team.replicas)
+
+    # nginx asks one that failed in the test before only after 5 s, and then one request at a time.
+    wait_until(both_are_asked)
+    training.go_on()
+    with watched(hanging) as heard, ThreadPoolExecutor(8) as pool:
+        assert [heard.recv(64) for _ in range(2)] == [b"READY=1", b"WATCHDOG=1"]
+        os.killpg(hanging.pid, signal.SIGSTOP)
+        # Every second of them waits at the replica that hangs; nginx asks the other one then.
+        assert list(pool.map(search, range(8))) == [200] * 8
+        wait_until(lambda: not hanging.running)
+    training.go_on()
+    assert other.running
+    hanging.start()  # as systemd and the container engine do
+    training.go_on()
+    check("replica that hangs", training)
+
+
+def test_a_replica_whose_threads_all_wait_for_the_database_does_not_hang(team, monkeypatch):
+    """/health waits behind them; what watch.py asks for does not."""
+    replica = team.replicas[0]
+    monkeypatch.setenv("MLFLOW_PORT", str(replica.port))
+    monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "127.0.0.1:*")
+    monkeypatch.syspath_prepend(SERVER)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    watch = importlib.import_module("watch")
+    monkeypatch.setattr(watch, "WITHIN", WITHIN)
+    database = psutil.Process(team.database.pid)
+    processes = [database, *database.children()]
+
+    def ask(_: int) -> int:
+        uri = f"{replica.uri}/api/2.0/mlflow/users/get?username=admin"
+        user = ("admin", team.password)
+        return requests.get(uri, auth=user, timeout=LOGGED_WITHIN).status_code
+
+    def health_waits() -> bool:
+        try:
+            requests.get(f"{replica.uri}/health", timeout=1)
+        except requests.Timeout:
+            return True
+        return False
+
+    with ThreadPoolExecutor(MORE_THAN_THREADS) as pool:
+        for process in processes:
+            process.suspend()
+        try:
+            asked = [pool.submit(ask, n) for n in range(MORE_THAN_THREADS)]
+            wait_until(health_waits)
+            assert watch.answers()
+            assert not any(future.done() for future in asked)
+        finally:
+            for process in processes:
+                process.resume()
+        assert {future.result() for future in asked} == {200}
 
 
 def test_a_rolling_restart(team, training):
@@ -149,9 +248,8 @@ def test_the_database_stopped_and_started_again(team, training):
 
 def ready(replica) -> bool:
     """What env/server/ready.py says of a replica."""
-    script = Path(__file__).resolve().parents[2] / "env" / "server" / "ready.py"
     environment = os.environ | {"MLFLOW_PORT": str(replica.port)}
-    command = [sys.executable, script]
+    command = [sys.executable, str(SERVER / "ready.py")]
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     print(result.stdout, end="")
     return result.returncode == 0

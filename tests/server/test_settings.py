@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import mlflow.environment_variables
+import psutil
 import pytest
 from dotenv import dotenv_values
 from mlflow.cli import cli
 
 from tests.conftest import ROOT
+from tests.lab.footprint import alive
+from tests.waiting import WITHIN, wait_until
 
 FILES = ROOT / "env" / "server"
 EXAMPLE = dotenv_values(FILES / ".env.example")
@@ -27,7 +30,7 @@ def start(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProc
     (folder / "python").write_text("#!/bin/sh\necho reached; exit 7\n")
     (folder / "python").chmod(0o755)
     path = {"PATH": f"{folder}:{os.environ['PATH']}"}
-    command = ["sh", FILES / "start.sh"]
+    command = ["sh", str(FILES / "start.sh")]
     return subprocess.run(
         command, cwd=folder, env=path | environment, capture_output=True, text=True
     )
@@ -48,7 +51,10 @@ def test_every_secret_of_the_example_is_empty():
     assert {name: EXAMPLE[name] for name in secrets if EXAMPLE[name]} == {}
 
 
-@pytest.mark.parametrize("name", COMPLETE)
+OF_THE_STORE = ("MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+@pytest.mark.parametrize("name", [*COMPLETE, *OF_THE_STORE])
 def test_nothing_starts_while_a_setting_is_empty(tmp_path, name):
     result = start(tmp_path, COMPLETE | {name: ""})
     assert result.returncode != 0
@@ -57,7 +63,14 @@ def test_nothing_starts_while_a_setting_is_empty(tmp_path, name):
 
 
 def test_with_every_setting_it_goes_on(tmp_path):
+    """Keys are not among them: the machine may have a role."""
     assert start(tmp_path, COMPLETE).stdout == "reached\n"
+
+
+def test_a_worker_that_loads_on_a_busy_machine_is_not_killed():
+    """uvicorn kills one that is silent for 5 s, and begins anew: again and again."""
+    (within,) = re.findall(r"--timeout-worker-healthcheck (\d+)", (FILES / "start.sh").read_text())
+    assert int(within) >= 60
 
 
 def unknown_settings(names) -> set[str]:
@@ -88,7 +101,7 @@ def connections(settings: dict[str, str], replicas: int) -> int:
 
 def test_the_pools_fit_into_what_postgresql_gives():
     replicas = (FILES / "nginx.conf").read_text().count("server mlflow-")
-    most = connections(EXAMPLE, replicas)
+    most = connections({name: value or "" for name, value in EXAMPLE.items()}, replicas)
     assert most <= POSTGRESQL_GIVES
     assert f"= {most} of the {POSTGRESQL_GIVES}" in (FILES / ".env.example").read_text()
     # MLflow's defaults, with its default of 4 workers, would not fit.
@@ -110,7 +123,10 @@ class TestUnit:
         return subprocess.run(command, capture_output=True, text=True)
 
     def test_it_is_valid(self):
-        result = self.analyze("verify", "--man=no", FILES / "mlflow@.service")
+        units = [
+            FILES / f"mlflow{name}" for name in ("@.service", "-backup.service", "-backup.timer")
+        ]
+        result = self.analyze("verify", "--man=no", *units)
         assert (result.returncode, result.stderr) == (0, "")
 
     def test_a_mistake_would_be_found(self, tmp_path):
@@ -122,10 +138,31 @@ class TestUnit:
     def test_it_is_hardened(self, tmp_path):
         """systemd's own exposure score; 10 is a unit without any protection."""
         score = ["security", "--offline=true", "--threshold=20"]  # tenths: at most 2.0
-        assert self.analyze(*score, FILES / "mlflow@.service").returncode == 0
+        for name in ("mlflow@.service", "mlflow-backup.service"):
+            assert self.analyze(*score, FILES / name).returncode == 0, name
         unit = (FILES / "mlflow@.service").read_text()
         bare = re.sub(
             r"^(Protect|Private|Restrict|SystemCall|Capab|NoNew).*\n", "", unit, flags=re.M
         )
         (tmp_path / "mlflow@.service").write_text(bare)
         assert self.analyze(*score, tmp_path / "mlflow@.service").returncode != 0
+
+
+def test_it_stops_while_it_prepares(tmp_path):
+    """Also as the first process of a container, to which SIGTERM is nothing but what it traps."""
+    seen = tmp_path / "pid"
+    program = 'echo $$ > "$SEEN.new"; mv "$SEEN.new" "$SEEN"; exec sleep 600'
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "python").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SEEN": str(seen)}
+    shell = subprocess.Popen(
+        ["sh", str(FILES / "start.sh")],
+        cwd=tmp_path,
+        env=path | COMPLETE,
+        stdout=subprocess.DEVNULL,
+    )
+    wait_until(seen.exists)
+    preparing = psutil.Process(int(seen.read_text()))
+    shell.terminate()
+    assert shell.wait(WITHIN) == 0
+    wait_until(lambda: not alive(preparing))

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,9 @@ class Engine:
     compose: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *command: str | Path, cwd: Path | None = None, hidden: Iterable[str] = ()) -> str:
+    def run(
+        self, *command: str | Path, cwd: Path | None = None, hidden: Container[str] = ()
+    ) -> str:
         """What the command printed.
 
         Args:
@@ -57,7 +59,9 @@ class Engine:
         # Podman leaves the timing to systemd, which is not everywhere.
         return self._run(("podman", "healthcheck", "run", container)).returncode == 0
 
-    def _run(self, command, cwd=None, hidden=()) -> subprocess.CompletedProcess:
+    def _run(
+        self, command: Sequence[str | Path], cwd: Path | None = None, hidden: Container[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         inherited = {k: v for k, v in os.environ.items() if k not in hidden}
         return subprocess.run(
             command,
