@@ -7,11 +7,12 @@ BIN := .venv/bin
 PYTHON_READY := .venv/.python
 READY := .venv/.ready
 GET_PARTS := $(BIN)/python -B env/setup/get_parts.py
+WITH_EXTENSIONS := PYTHONPATH=book/_ext$(addprefix :,$(PYTHONPATH))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # With it, an environment that a chapter makes is compiled again at each start of its Python.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup book page test test-remote test-sections test-containers chapters site find lab server bench seconds lock screenshots clean
+.PHONY: help setup book page new test test-remote test-sections test-containers test-systemd chapters site find lab server bench costs seconds lock screenshots clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -39,6 +40,9 @@ book: $(READY) ## run every chapter that changed, build the site into _build/htm
 LOGS_ALONE := $(filter concepts/% client/%,$(NAME:notebooks/%=%))
 page: $(if $(LOGS_ALONE),$(PYTHON_READY),$(READY)) ## NAME=concepts/run: that chapter alone, in a site with the others as they are
 	@$(BIN)/python book/preview.py "$(NAME)"
+
+new: $(PYTHON_READY) ## PART=concepts NAME=alias TITLE="...": a chapter to fill in, listed in _toc.yml
+	@$(BIN)/python -m tools.new_chapter "$$PART" "$$NAME" "$$TITLE"
 
 # On many machines: each its SHARD=2/3, then one with EXECUTED_IN, a folder with all their caches.
 chapters: $(READY) ## the chapters alone, without the site; of one shard with SHARD=1/3
@@ -73,33 +77,45 @@ test-containers: $(READY) ## env/server/compose.yaml brought up with podman (Deb
 	@$(GET_PARTS) containers
 	$(BIN)/pytest tests/server/test_compose.py
 
-test-remote: $(READY) ## the chapters again, as a client of the server that env/server deploys
+test-systemd: $(READY) ## env/server/install-systemd.sh in a container where systemd runs (Debian, Ubuntu, as root)
+	@echo "== systemd"
+	@$(GET_PARTS) containers
+	$(BIN)/pytest tests/server/on_systemd.py
+
+test-remote: $(READY) ## the chapters again, as a client of the server that env/server deploys; of one shard with SHARD=1/2
 	@echo "== remote lane"
-	$(BIN)/python tests/remote_lane.py
+	$(BIN)/python -m tools.remote_lane $(if $(SHARD),-n auto --shard $(SHARD) notebooks/concepts notebooks/client)
 
 find: $(PYTHON_READY) ## Q="text or message" looks it up in the built book; or a traceback on standard input
 	@$(BIN)/python book/look_up.py $(if $(Q),"$$Q")
 
 lab: $(PYTHON_READY) ## JupyterLab beside a tracking server, MLFLOW_TRACKING_URI set
-	@$(BIN)/python env/setup/lab.py lab
+	@$(BIN)/python env/setup/serve.py lab
 
 server: $(PYTHON_READY) ## the tracking server alone, on http://127.0.0.1:5000
-	@$(BIN)/python env/setup/lab.py server
+	@$(BIN)/python env/setup/serve.py server
 
 bench: $(READY) ## CPU, wall time, memory of chapters, site and tests; BASE=commit compares, ROWS=... chooses
-	@$(BIN)/python -m tools.bench $(if $(BASE),--base "$(BASE)") $(if $(ROWS),--rows "$(ROWS)") \
+	@$(WITH_EXTENSIONS) $(BIN)/python -m tools.bench $(if $(BASE),--base "$(BASE)") $(if $(ROWS),--rows "$(ROWS)") \
 	  $(if $(CHAPTERS),--chapters "$(CHAPTERS)") $(if $(TESTS),--tests "$(TESTS)")
 
+costs: $(READY) ## renew what calls cost PostgreSQL and what large files cost, which two chapters show
+	$(BIN)/python -m tools.store_costs --renew
+	$(BIN)/python -m tools.transfer_costs --renew
+
 seconds: $(READY) ## renew what a chapter is expected to take, from its last execution here
-	PYTHONPATH=book/_ext $(BIN)/python -m tests.chapters.shards
+	$(WITH_EXTENSIONS) $(BIN)/python -m tests.chapter_plugin.shards
 
 screenshots: site ## the pictures of the site that README shows
-	@$(BIN)/python tests/take_screenshots.py
+	@$(BIN)/python -m tools.take_screenshots
 
 lock: $(PYTHON_READY) ## renew requirements.txt from requirements.in
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" --quiet \
 	  requirements.in --output-file requirements.txt
+	grep -v '^-e ' requirements.txt | $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet \
+	  --constraint - env/server/packages.txt --output-file env/server/packages.lock
 
 clean: ## remove what was built; the environment stays
 	rm -rf _build notebooks/*/work notebooks/*/mlruns notebooks/*/mlflow.db

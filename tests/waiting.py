@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mlflow_lab.patience import patience
+
+if TYPE_CHECKING:  # tests without a browser do without Playwright
+    from playwright.sync_api import BrowserContext
 
 WITHIN = 120  # seconds, for an answer, a line of a log, the end of a process, a page
 
 Found = TypeVar("Found")
 
 
-def patient(context) -> None:
+def patient(context: "BrowserContext") -> None:
     """Whatever waits in the pages of a browser's context waits longer than Playwright's 30 s."""
     context.set_default_timeout(1000 * WITHIN)
 

@@ -20,8 +20,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 GRACE = 5.0  # seconds for descendants to end by themselves after the command
 SAMPLE = 1.0  # seconds between two looks at the memory of the tree
@@ -53,9 +55,9 @@ class Cost:
         return max(self.cpu_rusage, self.cpu_cgroup or 0.0)
 
 
-def measure(command, log: Path, **options) -> Cost:
+def measure(command: Sequence[str], log: Path, **options: Any) -> Cost:
     """Run a command to its end, its output in the file `log`; `options` are subprocess's."""
-    supervisor = [sys.executable, "-I", "-S", __file__, log, *command]
+    supervisor = [sys.executable, "-I", "-S", __file__, str(log), *command]
     result = subprocess.run(supervisor, stdout=subprocess.PIPE, text=True, check=True, **options)
     return Cost(**json.loads(result.stdout))
 
@@ -158,7 +160,7 @@ def supervise(log: Path, command: list[str]) -> Cost:
     finally:
         sampler.done.set()
         if linux:
-            killed = _end_what_is_left()
+            killed = _reap_descendants()
         cpu, peak = (group.cpu(), group.peak()) if group else (None, None)
         if group:
             group.close()
@@ -179,7 +181,12 @@ def _leave(*_: object) -> None:
     sys.exit(1)
 
 
-def _run(command, output, join, sampler) -> int:
+def _run(
+    command: list[str],
+    output: BinaryIO,
+    join: Callable[[], None] | None,
+    sampler: Sampler | None,
+) -> int:
     """Exit code of the command; reaps orphans until then."""
     try:
         child = subprocess.Popen(
@@ -201,9 +208,10 @@ def _run(command, output, join, sampler) -> int:
             return child.returncode
 
 
-def _end_what_is_left() -> int:
+def _reap_descendants() -> int:
     """Reap all descendants; kill those that have not ended after a while. Returns how many."""
-    killed, deadline = set(), time.monotonic() + GRACE
+    killed: set[int] = set()
+    deadline = time.monotonic() + GRACE
     while True:
         try:
             if os.waitpid(-1, os.WNOHANG)[0]:

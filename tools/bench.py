@@ -52,12 +52,13 @@ def text_of(table: Table, sides: list[str]) -> str:
     return "\n".join(lines)
 
 
-def ratio(base, now) -> float | None:
-    numbers = isinstance(base, int | float) and isinstance(now, int | float)
-    return now / base if numbers and base else None
+def ratio(base: object, now: object) -> float | None:
+    if isinstance(base, int | float) and isinstance(now, int | float) and base:
+        return now / base
+    return None
 
 
-def _shown(value) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
@@ -78,7 +79,8 @@ def measure(
     names: list[str], bench: Bench, sides: list[Side], keep: Callable[[Table, list[str]], None]
 ) -> tuple[Table, list[str]]:
     """The table, and the rows that failed on a side; `keep` is given both after each row."""
-    table, failed = {}, []
+    table: Table = {}
+    failed = []
     for name in names:
         for side in sides:
             print(f"== {name}, {side.name}", file=sys.stderr, flush=True)

@@ -3,12 +3,14 @@
 `--needs-site yes` runs the others. What a test needs is read from its fixtures.
 """
 
+import pytest
 
-def pytest_addoption(parser):
+
+def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--needs-site", choices=("yes", "no"))
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
     wanted = config.getoption("needs_site")
     if wanted is None:
         return

@@ -6,13 +6,13 @@ import os
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlflow_lab.browser import chromium
+from table_of_contents import documents_of_the_book
 
-from tests.chapters.contents import documents_of_the_book
 from tests.site.first_view import own_pictures, weight
 from tests.site.visits import LAPTOP, visit
 from tests.waiting import patient
@@ -29,16 +29,14 @@ TOOLS = Path(__file__).parent
 _RECORDED = """
 import json, sys
 from pathlib import Path
-sys.path[:0] = [".", "book/_ext"]
+sys.path.insert(0, "book/_ext")
 from execution_cache import ExecutionCache
-from tests.chapters.contents import documents_of_the_book
 cache, root = ExecutionCache(Path(".")), Path(".").resolve()
-names = [n for n in documents_of_the_book(root) if n.startswith("notebooks/")]
-of = {n: root / f"{n}.ipynb" for n in names}
+of = {n: root / f"{n}.ipynb" for n in json.loads(sys.argv[1])}
 print(json.dumps({n: [cache.seconds(p), str(cache.executed_at(p))] for n, p in of.items()}))
 """
 
-Figures = dict[str, float | None]
+Figures = Mapping[str, float | None]
 
 
 class Failed(Exception):
@@ -60,7 +58,14 @@ class Bench:
     tests: list[str] = field(default_factory=lambda: ["tests"])
     costs: dict[str, Cost] = field(default_factory=dict)
 
-    def run(self, side: Side, what: str, *command, folder: Path | None = None, path=()) -> Cost:
+    def run(
+        self,
+        side: Side,
+        what: str,
+        *command: str,
+        folder: Path | None = None,
+        path: Sequence[Path] = (),
+    ) -> Cost:
         """Raises Failed with the end of the output."""
         log = self.logs / f"{what}-{side.name}.log".replace(" ", "-")
         environment = side.environment
@@ -96,7 +101,9 @@ def figures_of(what: str, *costs: Cost) -> Figures:
 
 def recorded(side: Side) -> dict[str, tuple[float | None, str]]:
     """Seconds and time of each chapter's execution, in reading order; None if there is none."""
-    return {name: tuple(pair) for name, pair in json.loads(side.python(_RECORDED)).items()}
+    names = [n for n in documents_of_the_book(side.folder) if n.startswith("notebooks/")]
+    found = json.loads(side.python(_RECORDED, json.dumps(names)))
+    return {name: tuple(pair) for name, pair in found.items()}
 
 
 def seconds_of_chapters(side: Side) -> dict[str, float]:
@@ -118,7 +125,7 @@ def chapters(bench: Bench, side: Side) -> Iterator[Figures]:
     cost = bench.execute_chapters(side, "chapters")
     yield figures_of("chapters from an empty cache", cost)
     seconds = seconds_of_chapters(side)
-    bound = sum(seconds.values()) / os.cpu_count()
+    bound = sum(seconds.values()) / (os.cpu_count() or 1)
     yield {
         "chapters: bound, their sum / cores (s)": bound,
         "chapters: wall / bound": cost.wall / bound,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mlflow_lab.browser import chromium
 
+from tests.search.built_search import rankings
 from tests.search.questions import FILE, PUBLIC, Rates, questions
-from tests.search.shipped import rankings
 from tools.sides import Side
 
 SETS = {

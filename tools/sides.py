@@ -29,9 +29,8 @@ class Side:
 
     def python(self, code: str, *arguments: str) -> str:
         """What a script prints that runs at the top of this side."""
-        command = [self.folder / ".venv" / "bin" / "python", "-c", code, *arguments]
-        options = {"cwd": self.folder, "env": self.environment, "check": True}
-        return subprocess.run(command, stdout=subprocess.PIPE, text=True, **options).stdout
+        command = [str(self.folder / ".venv" / "bin" / "python"), "-c", code, *arguments]
+        return _output(command, self.folder, self.environment)
 
     def prepare(self) -> None:
         """Clone, and give it its environment: ours where the locks are the same, or a new one.
@@ -83,6 +82,10 @@ def commit_of_the_work_tree() -> str:
 
 
 def _git(*arguments: str, **variables: str) -> str:
-    command, environment = ["git", *arguments], os.environ | variables
-    options = {"cwd": ROOT, "env": environment, "check": True}
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, **options).stdout.strip()
+    return _output(["git", *arguments], ROOT, os.environ | variables).strip()
+
+
+def _output(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    return subprocess.run(
+        command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout

@@ -3,13 +3,15 @@
 A busy machine slows the page and its measure alike, so only their ratio says something.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mlflow_lab import Nginx
 from mlflow_lab.browser import chromium
+from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.search.shipped import RESULT, open_search, page_of
+from tests.search.built_search import RESULT, open_search, page_of
 from tests.site.first_view import OBSERVE
 from tests.waiting import patient
 
@@ -22,7 +24,7 @@ NETWORK = {
     "uploadThroughput": 750e3 / 8,
 }
 SLOWDOWN = 4
-PHONE = {"width": 412, "height": 823}
+PHONE: ViewportSize = {"width": 412, "height": 823}
 ROUNDS = 3  # the best counts: what is slower was disturbed
 
 # What text waits for until a second, on an idle machine: bytes of style sheet and rounds of a loop.
@@ -91,13 +93,13 @@ def page_that_takes(folder: Path, name: str, styles: int, rounds: int) -> None:
 
 
 @contextmanager
-def _served(folder: Path):
+def _served(folder: Path) -> Iterator[str]:
     """A folder behind a web server that compresses. Yields its address."""
     with Nginx(SERVER.format(folder=folder), quiet=True) as server:
         yield server.uri
 
 
-def _largest_paint(browser, address: str) -> float:
+def _largest_paint(browser: Browser, address: str) -> float:
     """Seconds, with an empty cache, on the slow connection and processor."""
     context = browser.new_context(viewport=PHONE)
     try:
@@ -118,7 +120,7 @@ def _largest_paint(browser, address: str) -> float:
 class Stopwatch:
     """Processor time of a page's main thread, slowed down."""
 
-    def __init__(self, page):
+    def __init__(self, page: Page) -> None:
         self.session = page.context.new_cdp_session(page)
         self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
         self.session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
@@ -128,7 +130,7 @@ class Stopwatch:
         metrics = self.session.send("Performance.getMetrics")["metrics"]
         return 1000 * sum(metric["value"] for metric in metrics if metric["name"] in WORK)
 
-    def settle(self, page) -> float:
+    def settle(self, page: Page) -> float:
         """The reading once the page has nothing more to do. Runs no script in the page."""
         before = -1.0
         while (now := self.read()) != before:
@@ -137,7 +139,7 @@ class Stopwatch:
         return now
 
 
-def _slowest_key(browser, site: Path) -> float:
+def _slowest_key(browser: Browser, site: Path) -> float:
     """Work of the slowest key beside the cheapest list of its round, the best round of each key."""
     best: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
@@ -156,7 +158,7 @@ def _slowest_key(browser, site: Path) -> float:
     return max(map(max, best.values()))
 
 
-def _work_of_keys(page, watch: Stopwatch, query: str) -> list[float]:
+def _work_of_keys(page: Page, watch: Stopwatch, query: str) -> list[float]:
     """Milliseconds of work for each key of a query."""
     page.locator("[role=combobox]").fill("")
     work = []
