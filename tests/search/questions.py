@@ -35,7 +35,7 @@ def questions(text: str | None = None) -> list[Question]:
     return found
 
 
-def answers_that_are_nowhere(entries: list[Question], documents: dict[str, Path]) -> set[str]:
+def dead_answers(entries: list[Question], documents: dict[str, Path]) -> set[str]:
     """Answers of questions that are no document and no address on one; documents by their names."""
     named = {answer for entry in entries for answer in entry.answers} - documents.keys()
     text = "".join(path.read_text() for path in documents.values())

@@ -3,7 +3,9 @@
 import json
 import re
 
+import look_up
 import pytest
+import quickjs
 
 from tests.conftest import ROOT
 
@@ -24,10 +26,27 @@ def tables(text: str) -> list[list[list[str]]]:
     return found
 
 
+def words_of_elsewhere(text: str) -> list[list[str]]:
+    """The table of what other tools say: it has two columns."""
+    return next(([row for row in rows] for rows in tables(text) if len(rows[0]) == 2), [])
+
+
+def names_and_meanings(text: str) -> list[list[list[str]]]:
+    """The other tables."""
+    return [rows for rows in tables(text) if len(rows[0]) != 2]
+
+
 def problems(text: str) -> list[str]:
     """What is wrong with a glossary: one line per problem."""
-    found, seen = [], {}
-    for rows in tables(text):
+    found = []
+    seen: dict[str, str] = {}
+    known = {row[0] for rows in names_and_meanings(text) for row in rows}
+    for name, words in words_of_elsewhere(text):
+        if name not in known:
+            found.append(f"{name}: other tools have a word for it, the glossary has none")
+        several = [word for word in words.split(", ") if words.split(", ").count(word) > 1]
+        found += [f"{name}: {word} twice" for word in several[:1]]
+    for rows in names_and_meanings(text):
         names = [row[0] for row in rows]
         order = sorted(names, key=lambda name: name.replace(" ", "").casefold())
         misplaced = [name for name, right in zip(names, order, strict=True) if name != right]
@@ -48,7 +67,7 @@ def test_the_glossary_is_in_order_and_each_line_complete():
 
 
 def test_every_decided_term_is_in_the_glossary():
-    names = {row[0] for rows in tables(PAGE.read_text()) for row in rows}
+    names = {row[0] for rows in names_and_meanings(PAGE.read_text()) for row in rows}
     assert {name.strip() for name in DECIDED.split(",")} - names == set()
 
 
@@ -65,8 +84,55 @@ def test_a_bad_line_is_found(row, problem):
     assert problem in problems(f"| 한국어 | English | 다르게 | 뜻 |\n|---|---|---|---|\n{row}\n")
 
 
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("| 나 | job |", "나: other tools have a word for it"),
+        ("| 가 | job, task, job |", "가: job twice"),
+    ],
+)
+def test_a_bad_word_of_another_tool_is_found(row, problem):
+    names = "| 한국어 | English | 다르게 | 뜻 |\n|---|---|---|---|\n| 가 | a | | [a](a) |\n"
+    found = problems(f"{names}\n| 이 책의 말 | 다른 말 |\n|---|---|\n{row}\n")
+    assert len(found) == 1 and problem in found[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "section"),
+    [
+        ("workspace 지우기", "experiment-delete"),  # a word of another tool
+        ("테넌트 분리", "auth-default-permission"),  # the glossary leads there
+    ],
+)
+def test_other_words_lead_to_what_the_glossary_says(site, query, section):
+    found = look_up.find(query, site)["results"]
+    assert section in [place["address"].partition("#")[2] for place in found]
+
+
+def test_a_long_message_is_not_read_by_words_of_other_tools(site):
+    lines = (site / "_static" / "search" / "index.js").read_text().replace('"workspace"', '"none"')
+    short, long = "workspace 지우기", f"workspace 지우기 {'alpha beta gamma delta ' * 3}"
+    context = quickjs.Context()
+    for name in ("words", "engine"):
+        context.eval((site / "_static" / "search" / f"{name}.js").read_text())
+    context.eval(lines)
+    without = json.loads(context.eval("JSON.stringify(handbookSearch.index.elsewhere)"))
+    assert not [row for row in without if "workspace" in row]
+    rest = (site / "_static" / "search" / "rest.js").read_text()
+    context.eval(rest)
+    reader = "handbookSearch.Engine.read(handbookSearch.index, handbookSearch.rest)"
+    context.eval(f"handbookSearch.reader = {reader}")
+    ask = context.eval(look_up.ASK)
+
+    def addresses(answer: dict) -> list[str]:
+        return [found["address"] for found in answer["results"]]
+
+    assert addresses(json.loads(ask(long, 5))) == addresses(look_up.find(long, site))
+    assert addresses(json.loads(ask(short, 5))) != addresses(look_up.find(short, site))
+
+
 def test_search_takes_its_synonyms_from_the_page(site):
     text = (site / "_static" / "search" / "index.js").read_text()
     groups = json.loads(text[text.index("{") : text.rindex("}") + 1])["synonyms"]
-    rows = [row for rows in tables(PAGE.read_text()) for row in rows]
+    rows = [row for rows in names_and_meanings(PAGE.read_text()) for row in rows]
     assert [group[:2] for group in groups] == [row[:2] for row in rows]

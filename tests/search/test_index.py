@@ -6,15 +6,17 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 from myst_parser.docutils_ import Parser
-from search_index import index_of, synonyms_in
+from search_index import Glossary, glossary_of, index_of
 from search_sections import TEXT_LIMIT, Section, sections_of
+from sphinx import addnodes
+from table_of_contents import chapters_of_the_book, documents_of_the_book
 
-from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
-from tests.search.shipped import compressed
+from tests.search.built_search import compressed
 
-LIMIT = 260_000  # bytes with gzip of what is loaded before the first answer
 DOCUMENTS = documents_of_the_book(ROOT)
+# Bytes with gzip of what is loaded before the first answer: 312 kB when the book has 60 chapters.
+LIMIT = 5_200 * len(chapters_of_the_book(ROOT))
 
 
 @pytest.fixture(scope="module")
@@ -168,15 +170,28 @@ def test_a_question_is_found_by_its_words_and_shown_nowhere():
 
 def test_a_name_of_several_words_is_kept_as_one():
     section = Section("Registry", "registry", text="A model registry holds versions.")
-    index, _ = index_of([("a", "", [section])], [["레지스트리", "model registry"]])
+    index, _ = index_of([("a", "", [section])], Glossary([["레지스트리", "model registry"]]))
     assert "model registry\t#" in index["words"].split("\n")
 
 
-def test_synonyms_are_the_words_of_a_row():
+def test_a_row_of_the_glossary_has_synonyms_and_labels_or_words_of_elsewhere():
     rows = [["런", "run", "실행, 학습 한 번", "뜻은 낱말이 아니다"], ["모델", "model", "", "뜻"]]
-    body = nodes.tbody()
-    for row in rows:
-        cells = [nodes.entry("", nodes.paragraph(text=cell)) for cell in row]
-        body += nodes.row("", *cells)
-    tree = nodes.table("", nodes.tgroup("", body))
-    assert synonyms_in(tree) == [["런", "run", "실행", "학습 한 번"], ["모델", "model"]]
+    lines = [
+        nodes.row("", *(nodes.entry("", nodes.paragraph(text=cell)) for cell in row))
+        for row in [*rows, ["런", "job, task"]]
+    ]
+    lines[0] += nodes.entry("", addnodes.pending_xref(reftarget="run-start"))
+    found = glossary_of(nodes.table("", nodes.tgroup("", nodes.tbody("", *lines))))
+    assert found.synonyms == [["런", "run", "실행", "학습 한 번"], ["모델", "model"]]
+    assert found.linked == [["run-start"], []]
+    assert found.elsewhere == [["런", "job", "task"]]
+
+
+def test_the_glossary_leads_to_sections_of_the_book():
+    sections = [Section("Delete runs", "run-delete"), Section("Start a run", "run-start")]
+    glossary = Glossary([["모델"], ["런", "run"]], [[], ["run-start", "gone"]], [["런", "job"]])
+    index, _ = index_of([("a", "", sections)], glossary)
+    assert index["linked"] == ["", "$"]
+    assert index["elsewhere"] == [[1, "job"]]
+    with pytest.raises(KeyError, match="실험"):
+        index_of([("a", "", sections)], Glossary([["런"]], [[]], [["실험", "project"]]))

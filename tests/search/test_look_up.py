@@ -7,7 +7,7 @@ import look_up
 import pytest
 
 from tests.conftest import ROOT
-from tests.search.shipped import rankings
+from tests.search.built_search import rankings
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -23,7 +23,7 @@ QUERIES = ["런 되살리기", "restore a deleted run", "MLFLOW_HTTP_REQUEST_MAX
 
 
 def run(*words: str, stdin: str | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, ROOT / "book" / "look_up.py", *words]
+    command = [sys.executable, str(ROOT / "book" / "look_up.py"), *words]
     return subprocess.run(command, input=stdin, capture_output=True, text=True)
 
 

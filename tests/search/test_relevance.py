@@ -3,11 +3,11 @@
 from collections import defaultdict
 
 import pytest
+from table_of_contents import documents_of_the_book
 
-from tests.chapters.contents import documents_of_the_book
 from tests.conftest import ROOT
-from tests.search.questions import Question, Rates, answers_that_are_nowhere, due, questions
-from tests.search.shipped import rankings
+from tests.search.built_search import rankings
+from tests.search.questions import Question, Rates, dead_answers, due, questions
 
 pytestmark = pytest.mark.xdist_group("browser")
 DOCUMENTS = documents_of_the_book(ROOT)
@@ -23,7 +23,7 @@ def found(browser, site):
 
 def test_every_expected_section_is_in_the_book(site):
     pages = {name: site / f"{name}.html" for name in DOCUMENTS}
-    assert answers_that_are_nowhere(ACTIVE, pages) == set()
+    assert dead_answers(ACTIVE, pages) == set()
 
 
 def test_questions_of_written_chapters_name_their_sections():
@@ -37,7 +37,8 @@ def test_a_pending_question_is_due_once_its_chapter_is_written():
 
 
 def test_first_three_results_answer_the_query(found, capsys):
-    rates, kinds, misses = Rates(), defaultdict(Rates), []
+    rates, misses = Rates(), []
+    kinds: dict[str, Rates] = defaultdict(Rates)
     for entry, ranking in found.items():
         place = rates.add(entry, ranking)
         kinds["held out while tuning" if entry.held_out else "tuned on"].add(entry, ranking)

@@ -5,7 +5,7 @@
 
 import pytest
 
-from tests.search.shipped import DIALOG, RESULT, open_search, page_of
+from tests.search.built_search import DIALOG, RESULT, open_search, page_of
 
 pytestmark = pytest.mark.xdist_group("browser")
 

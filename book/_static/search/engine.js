@@ -5,8 +5,11 @@
   const { Analyser, ONE_SYLLABLE, TOKEN, stop } = handbookSearch;
 
   // Where a word of a section stands, each with its weight; the first three as in the index.
-  const KINDS = ["text", "messages", "asked", "rest", "heading", "title"];
-  const WEIGHTS = { text: 1.05, messages: 0.55, asked: 1.6, rest: 1.25, heading: 1.9, title: 1.5 };
+  // The last: the glossary leads there for it.
+  const KINDS = ["text", "messages", "asked", "rest", "heading", "title", "linked"];
+  const WEIGHTS = {
+    text: 1.05, messages: 0.55, asked: 1.6, rest: 1.25, heading: 1.9, title: 1.5, linked: 4,
+  };
   const bitOf = (kind) => 1 << KINDS.indexOf(kind);
   const WEIGHT_OF = Array.from({ length: 1 << KINDS.length }, (_, mask) =>
     KINDS.reduce((total, kind) => total + (mask & bitOf(kind) ? WEIGHTS[kind] : 0), 0),
@@ -22,12 +25,15 @@
   const PAGE = 1.1; // a page comes before a section that answers as well,
   const TROUBLE = 0.57; // and an error after a recipe
   // How much a match counts that is not the word itself.
-  const LIKE = { verb: 0.85, synonym: 0.8, prefix: 0.7, inside: 0.6, typo: 0.6, piece: 0.8, part: 0.35 };
+  const LIKE = {
+    verb: 0.85, synonym: 0.8, prefix: 0.7, inside: 0.6, typo: 0.6, piece: 0.8, elsewhere: 0.4, part: 0.35,
+  };
   const LETTER = 0.3; // the weight of a single Latin letter,
   const NUMBER = 0.6; // and of a number: a status, a port, a version
   const ANSWERS = 0.45; // the share of a query that one of the
   const NEAREST = 3; // first sections has when the book answers it
   const PASTED = 15; // words of a query that nobody types
+  const FEW = 10; // words of a query that may be those of another tool
   const PHRASE = 3; // words in the longest name of the glossary
   const CANDIDATES = 40; // words that one typed beginning may stand for
   const LONGEST = 60; // words of a query: of a pasted traceback, its end
@@ -56,6 +62,8 @@
     /** Reads what answers, in steps of a few milliseconds: so a page can do so between keys. */
     *reading() {
       this.readSynonyms(this.index.synonyms);
+      this.readElsewhere(this.index.elsewhere);
+      this.readLinked(this.index.linked);
       for (const [number, section] of this.sections.entries()) {
         this.headings.push(this.readSection(section, number));
         if (number % STEP === 0) yield;
@@ -104,6 +112,24 @@
           if (words.length > 1) this.openings.add(words[0].word);
           else if (words[0].verb.length > 2) add(words[0].verb, group);
         }
+      });
+    }
+
+    /** What other tools and everyday speech say for a row of the glossary: that a query alone is read by. */
+    readElsewhere(rows) {
+      this.elsewhere = new Map(); // words, joined by a space -> groups
+      for (const [group, ...names] of rows)
+        for (const name of names) {
+          const key = this.wordsOf(name).map(({ word }) => word).join(" ");
+          if (!this.elsewhere.has(key)) this.elsewhere.set(key, []);
+          this.elsewhere.get(key).push(`@${group}`);
+        }
+    }
+
+    /** The sections that each row of the glossary leads to. */
+    readLinked(rows) {
+      rows.forEach((places, group) => {
+        for (const number of numbersOf(places)) this.posting(`@${group}`).add(number, bitOf("linked"));
       });
     }
 
@@ -163,13 +189,7 @@
 
     /** Names of several words in the glossary that start at this word. */
     longNamesAt(words, place) {
-      const found = [];
-      if (!this.openings.has(words[place].word)) return found;
-      for (let length = Math.min(PHRASE, words.length - place); length > 1; length -= 1) {
-        const key = words.slice(place, place + length).map(({ word }) => word).join(" ");
-        for (const group of this.names.get(key) ?? []) found.push({ group, length });
-      }
-      return found;
+      return this.openings.has(words[place].word) ? namesAt(words, place, this.names, 2) : [];
     }
 
     posting(term) {
@@ -289,24 +309,32 @@
       const open = typed.length > 0 && text.endsWith(typed.at(-1)); // the last word is being typed
       words.forEach((found) => this.termsOf(found));
       const groups = words.map((found) => new Set(found.groups));
+      const elsewhere = words.map(() => new Set());
+      const spread = (sets, place) => ({ group, length }) => {
+        for (let i = 0; i < length; i += 1) sets[place + i].add(group);
+      };
       words.forEach((_, place) => {
-        for (const { group, length } of this.longNamesAt(words, place))
-          for (let i = 0; i < length; i += 1) groups[place + i].add(group);
+        this.longNamesAt(words, place).forEach(spread(groups, place));
+        if (words.length <= FEW) // a message has its own words
+          namesAt(words, place, this.elsewhere, 1).forEach(spread(elsewhere, place));
       });
       const units = new Map();
       words.forEach((found, place) => {
         if (stop.has(typed[place].toLowerCase()) && words.length > 1) return;
         const last = place === words.length - 1;
-        for (const unit of this.unitsOfWord(typed[place], found, groups[place], open && last))
+        const meant = { groups: groups[place], elsewhere: elsewhere[place] };
+        for (const unit of this.unitsOfWord(typed[place], found, meant, open && last))
           if (!units.has(unit.key)) units.set(unit.key, unit);
       });
       return [...units.values()];
     }
 
-    unitsOfWord(text, found, groups, open) {
+    unitsOfWord(text, found, { groups, elsewhere }, open) {
       const { word, verb, parts, korean } = found;
       const terms = this.existing([[word, 1], [verb, LIKE.verb], ...this.alike(groups)]);
       const known = terms.size > 0;
+      for (const group of elsewhere)
+        if (this.postings.has(group) && !terms.has(group)) terms.set(group, LIKE.elsewhere);
       if (open || !known || korean)
         for (const [term, like] of this.expand(word, korean, open, known))
           if (!terms.has(term)) terms.set(term, like);
@@ -388,6 +416,16 @@
       }
       return pieces;
     }
+  }
+
+  /** Names of `shortest` to PHRASE words that start at this word, with their groups. */
+  function namesAt(words, place, names, shortest) {
+    const found = [];
+    for (let length = Math.min(PHRASE, words.length - place); length >= shortest; length -= 1) {
+      const key = words.slice(place, place + length).map(({ word }) => word).join(" ");
+      for (const group of names.get(key) ?? []) found.push({ group, length });
+    }
+    return found;
   }
 
   function sum(items, value) {

@@ -52,6 +52,7 @@
   });
 
   // Without a query the page of the search waits: the index is as large as several pages.
-  const query = new URLSearchParams(location.search).get("q");
-  if (query && document.querySelector("[data-search-now]")) open(query);
+  const now = document.querySelector("[data-search-now]");
+  const query = now?.dataset.searchNow || new URLSearchParams(location.search).get("q");
+  if (now && query) open(query);
 })();
