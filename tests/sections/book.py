@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from chapters import Chapter, notebooks, read_chapter, read_source
+from chapter_parser import Chapter, read_chapter, read_source
+from table_of_contents import notebooks
 
 from tests.conftest import ROOT
 

@@ -5,11 +5,13 @@ authors' hidden checks do beyond checking.
 import ast
 from collections.abc import Callable
 
-from IPython.core.inputtransformer2 import TransformerManager
+from cell_languages import python_that_runs
 
 
 def _is_private(name: str | None) -> bool:
-    return bool(name) and name.startswith("_") and not name.startswith("__") and name != "_"
+    if name is None or name == "_":
+        return False
+    return name.startswith("_") and not name.startswith("__")
 
 
 def _mocks(tree: ast.Module) -> bool:
@@ -75,17 +77,11 @@ _SETTERS = {
 
 def faults_of(code: str) -> list[str]:
     """Names of the faults of a visible cell; none for a cell in another language."""
-    tree = _tree(code)
+    tree = ast.parse(python_that_runs(code))
     shown = not code.rstrip().endswith(";")
     return [name for name, has in FAULTS.items() if has(tree) and (shown or has != _bare_tuple)]
 
 
 def faults_of_a_check(code: str, is_set_up: bool) -> list[str]:
     """Names of the faults of a hidden cell; `is_set_up`: it is above the first heading."""
-    return ["hidden set-up"] * (is_set_up or _sets_up(_tree(code)))
-
-
-def _tree(code: str) -> ast.Module:
-    if code.startswith(("%%capture", "%%time")):
-        code = code.partition("\n")[2]
-    return ast.parse("" if code.startswith("%%") else TransformerManager().transform_cell(code))
+    return ["hidden set-up"] * (is_set_up or _sets_up(ast.parse(python_that_runs(code))))

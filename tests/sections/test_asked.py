@@ -5,10 +5,12 @@ from collections import defaultdict
 
 import nbformat
 import pytest
-from chapters import Chapter, notebooks, questions_asked, read_chapter, read_source
+from chapter_parser import Chapter, questions_asked, read_chapter, read_source
 from nbformat.v4 import new_markdown_cell, new_notebook
+from table_of_contents import notebooks
 
 from tests.conftest import ROOT
+from tests.guide import pointed
 
 FEWEST, MOST = 3, 8
 _ADDRESS = re.compile(r"\]\{#([a-z0-9-]+)\}")  # of a row of a table
@@ -18,7 +20,7 @@ _HANGUL = re.compile("[가-힣]")
 def addresses(chapter: Chapter, notebook: nbformat.NotebookNode) -> set[str]:
     """Labels of the recipes and errors of a chapter, and of its rows."""
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    found = {s.label for kind in ("recipe", "error") for s in chapter.of_kind(kind)}
+    found = {s.label for kind in ("recipe", "error") for s in chapter.of_kind(kind) if s.label}
     return found | {*_ADDRESS.findall(text)}
 
 
@@ -42,7 +44,8 @@ def violations(books: dict[str, nbformat.NotebookNode]) -> list[str]:
             for question in questions:
                 claimed[" ".join(sorted(re.findall(r"\w+", question.lower())))].add(label)
     twice = [labels for labels in claimed.values() if len(labels) > 1]
-    return found + [f"{', '.join(sorted(labels))}: the same question" for labels in twice]
+    found += [f"{', '.join(sorted(labels))}: the same question" for labels in twice]
+    return [*map(pointed, found)]
 
 
 def test_every_section_says_how_it_is_asked_for():

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from chapters import Chapter, read_chapter
+from chapter_parser import Chapter, read_chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tests.guide import pointed
 from tests.sections.book import CHAPTERS, chapter_of
 
 BUDGET = {"visible cells": 60, "recipes": 25}
@@ -24,7 +25,7 @@ def over_budget(chapter: Chapter) -> dict[str, int]:
 
 @pytest.mark.parametrize("document", CHAPTERS)
 def test_a_page_does_one_job(document):
-    assert over_budget(chapter_of(document)) == OVER.get(document, {}), (
+    assert over_budget(chapter_of(document)) == OVER.get(document, {}), pointed(
         "less? then lower over_budget.json"
     )
 

@@ -7,26 +7,23 @@ a sample that changes from day to day, of the chapters whose sections are known 
 import datetime
 import os
 import random
-import subprocess
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
 import pytest
-from chapters import Chapter, Section, notebooks, read_chapter, read_source
+from chapter_parser import Chapter, Section, read_chapter, read_source
 from mlflow_lab import TrackingServer
-from mlflow_lab.patience import patience
-from nbformat import NotebookNode
 from section_notebooks import notebook_of
+from table_of_contents import notebooks
 
-from tests.chapters import cold_cells, kernel, leftovers
+from tests.chapter_plugin import cold_cells, kernel, leftovers
+from tests.chapter_plugin.gates import raised_nothing
 from tests.conftest import ROOT
 
 SAMPLE = 20
 # Chapters of which some section did not run alone yet; the list only becomes shorter.
 NOT_YET = Path(__file__).with_name("not_yet_alone.txt").read_text().split()
-CELL_WITHIN = 600  # seconds on an idle machine, as for chapters
 
 
 @cache
@@ -56,8 +53,7 @@ def chosen() -> list[str]:
 
 @pytest.fixture(scope="module")
 def server():
-    # The first program that starts warm begins a nursery, which no section has left behind.
-    subprocess.run([sys.executable, "-c", ""], check=True)
+    kernel.begin_nursery()
     with TrackingServer(quiet=True) as server:
         yield server
 
@@ -80,7 +76,7 @@ def test_what_does_not_run_yet_is_a_chapter():
 
 
 @pytest.mark.parametrize("label", chosen())
-def test_a_section_runs_alone(label, server, folder, monkeypatch):
+def test_a_section_runs_alone(label, server, folder, cell_timeout, monkeypatch):
     chapter, section, path = sections()[label]
     place = folder / path.parent.relative_to(ROOT)
     place.mkdir(parents=True)
@@ -90,20 +86,10 @@ def test_a_section_runs_alone(label, server, folder, monkeypatch):
     with kernel.environment(ROOT) as marker:
         client = cold_cells.Client(
             notebook_of(chapter, section),
-            timeout=round(patience(CELL_WITHIN)),
+            timeout=cell_timeout,
             resources={"metadata": {"path": str(place)}},
         )
         executed = client.execute()
-        left = before.what_was_left(path, marker)
+        left = before.leftovers(path, marker)
     assert left == []
-    assert cells_that_should_have_raised(executed) == []
-
-
-def cells_that_should_have_raised(executed: NotebookNode) -> list[str]:
-    """The code of what is there to show an error, and showed none."""
-    return [
-        cell.source
-        for cell in executed.cells
-        if "raises-exception" in cell.metadata.get("tags", [])
-        and not any(output.output_type == "error" for output in cell.outputs)
-    ]
+    assert [cell.source for cell in executed.cells if raised_nothing(cell)] == []

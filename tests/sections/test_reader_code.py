@@ -5,8 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chapters import is_hidden
+from chapter_parser import is_hidden
 
+from tests.guide import pointed
 from tests.sections.book import CHAPTERS, chapter_of
 from tests.sections.reader_code import FAULTS, faults_of, faults_of_a_check
 
@@ -65,7 +66,7 @@ def faults_of_a_chapter(document: str) -> Counter:
 
 @pytest.mark.parametrize("document", CHAPTERS)
 def test_a_chapter_has_no_more_faults_than_are_known(document):
-    assert dict(faults_of_a_chapter(document)) == KNOWN.get(document, {}), (
+    assert dict(faults_of_a_chapter(document)) == KNOWN.get(document, {}), pointed(
         "fewer? then lower known_faults.json"
     )
 

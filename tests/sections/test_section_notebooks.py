@@ -1,10 +1,10 @@
 """A section of a chapter becomes a notebook of its own."""
 
 import pytest
-from chapters import read_chapter
+from chapter_parser import read_chapter
 from section_notebooks import needed_sections, notebook_of
 
-from tests.find.conftest import notebook
+from tests.extensions.conftest import notebook
 from tests.sections.undefined import undefined_names
 
 
