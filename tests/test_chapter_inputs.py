@@ -4,14 +4,22 @@ import shutil
 
 import nbformat
 import pytest
-from chapter_inputs import SERVER, digest_of_chapter, files_of_the_server
+from chapter_inputs import (
+    SERVER,
+    digest_of_chapter,
+    files_of_the_server,
+    files_of_the_tools,
+)
 
+from tests.chapter_gates.small_book import KERNEL
 from tests.conftest import ROOT
-from tests.gates.small_book import KERNEL
 
 ALL = {p for p in (ROOT / SERVER).rglob("*") if p.is_file() and "__pycache__" not in p.parts}
-KUBERNETES = {p for p in ALL if p.parent.name == "kubernetes"}
-TEAM = {"start.sh", "prepare.py", "authentication.py", "nginx.conf", ".env.example"}
+KUBERNETES = {p for p in ALL if "kubernetes" in p.parts}
+TEAM = {
+    *("start.sh", "prepare.py", "application.py", "authentication.py", "permissions.py"),
+    *("watch.py", "nginx.conf", ".env.example"),
+}
 
 
 def named(*names: str):
@@ -41,6 +49,19 @@ def named(*names: str):
 )
 def test_a_chapter_depends_on_what_it_names(code, files):
     assert files_of_the_server(code, ROOT) == files
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("import tools_of_mine", set()),
+        ("!cd ../.. && python -m tools.fill_store URI", {"fill_store.py", "store_rows.py"}),
+        ('Path("../../tools/store_costs.json")', {"store_costs.json"}),
+        ("python -m tools.not_there", set()),
+    ],
+)
+def test_a_chapter_depends_on_the_tools_that_it_names(code, names):
+    assert files_of_the_tools(code, ROOT) == {ROOT / "tools" / name for name in names}
 
 
 def test_no_other_component_reads_the_server():
