@@ -41,7 +41,6 @@ LARGEST = {
     ("down", "gunicorn"): 64,
     ("down, no newline", "uvicorn"): 64,
     ("down, no newline", "gunicorn"): 64,
-    ("down, no newline", "env/server"): 64,
 }
 PARTS = ("ratios", "files", "small files")
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"

@@ -3,16 +3,19 @@
 MLflow 3.6.0 answers in Flask, behind Starlette's bridge. That one collects a body before anybody
 reads it, in a time that grows with the square of its size, and all of an answer that the client
 does not take as fast. Here a large body is read as it arrives, so that the password is asked first,
-and an answer is given in few pieces, as the client takes them.
+and an answer is given in few pieces, as the client takes them. A file is read in such pieces too:
+MLflow gives it line by line, and a line may be all of it.
 """
 
 import io
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
+from typing import IO
 
 import anyio
 from fastapi import FastAPI
-from mlflow.server import app, auth
+from mlflow.server import app, auth, handlers
 from starlette.datastructures import Headers
 from starlette.middleware import wsgi
 from starlette.types import Message, Receive, Scope, Send
@@ -28,7 +31,21 @@ _large = anyio.Semaphore(AT_ONCE)
 def create_app() -> FastAPI:
     """The application of MLflow's basic-auth, with that bridge."""
     wsgi.WSGIResponder = _StreamingResponder  # type: ignore[misc] # looked up for each request
+    handlers.open = _open  # type: ignore[attr-defined] # which hides the one of Python there
     return auth.create_app(app)
+
+
+class _File(io.FileIO):
+    """A file to be read; a loop over it gets a CHUNK at a time, whatever its lines are."""
+
+    def __next__(self) -> bytes:
+        if chunk := self.read(CHUNK):
+            return chunk
+        raise StopIteration
+
+
+def _open(path: str | Path, mode: str) -> IO[bytes] | _File:
+    return _File(path) if mode == "rb" else open(path, mode)
 
 
 class _Body(io.RawIOBase):
@@ -85,7 +102,7 @@ async def _nothing() -> Message:
 
 
 def _in_chunks(app, environ: dict, start_response) -> Iterator[bytes]:
-    """The answer in few pieces: MLflow gives a file line by line, each of which changes threads."""
+    """The answer in few pieces, each of which changes threads."""
     parts, size = [], 0
     for part in app(environ, start_response):
         parts.append(part)

@@ -100,6 +100,20 @@ def test_a_large_file_is_stored_in_little_memory(team, owner, folder):
     assert requests.get(uri, auth=owner, timeout=WITHIN).content == data
 
 
+@pytest.mark.parametrize("newlines", ["everywhere", "nowhere"])
+def test_a_large_file_is_given_in_little_memory(team, owner, folder, newlines):
+    size = 64
+    data = b"\n" * (size * MB) if newlines == "everywhere" else bytes(size * MB)
+    path = f"{folder}/{newlines}.bin"
+    put(team.replicas[0].uri, path, data, owner).raise_for_status()
+    with watched(team) as growth:
+        uri = f"{team.uri}{path}"
+        with requests.get(uri, auth=owner, verify=str(team.certificate), stream=True) as answer:
+            assert b"".join(answer.iter_content(MB)) == data
+    print(f"\n{size} MB given, newlines {newlines}: a worker grew by {growth():.0f} MB")
+    assert growth() < size / 2
+
+
 def test_a_client_that_does_not_read_costs_little_memory(team, owner, folder):
     replica, size = team.replicas[0], 32
     put(replica.uri, f"{folder}/slow.bin", os.urandom(size * MB), owner).raise_for_status()
