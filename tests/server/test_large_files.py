@@ -19,7 +19,7 @@ from tests.waiting import WITHIN, wait_until
 MB = 2**20
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 STALLED = 60  # more than a worker has threads
-SIZE = 128  # MB; what a worker imports for its first file is a quarter of it
+SIZE = 256  # MB; what a worker imports for its first file is a fifth of it
 
 
 @pytest.fixture(scope="module")
