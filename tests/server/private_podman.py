@@ -162,8 +162,9 @@ def _remove(storage: Path) -> None:
     Raises AssertionError when a process or a mount is left.
     """
     podman = _configured(storage)
+    # Pods first: that removes the containers of a killed stack in the order of their dependence.
+    podman("pod", "rm", "--all", "--force", "--time=0")
     podman("rm", "--all", "--force", "--time=0")
-    podman("pod", "rm", "--all", "--force")
     podman("network", "prune", "--force")
     if os.getuid() == 0:
         # Of a build that was interrupted; inner ones first.
