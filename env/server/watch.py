@@ -8,6 +8,7 @@ It asks for what the event loop answers by itself. `/health` waits for a thread,
 for a database that is slow: a restart would not make it faster.
 """
 
+import contextlib
 import http.client
 import os
 import signal
@@ -18,6 +19,7 @@ import time
 WITHIN = 5  # seconds for an answer
 EVERY = 5  # seconds from an answer to the next question
 FAILURES = 3  # one after the other, then it hangs
+STARTED_WITHIN = 900  # seconds to the first answer; start.sh has changed the tables before
 
 
 def answers() -> bool:
@@ -39,7 +41,9 @@ def tell_systemd(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.sendto(state.encode(), address.replace("@", "\0", 1))
+            # A socket that is gone must not end the watch.
+            with contextlib.suppress(OSError):
+                notify.sendto(state.encode(), address.replace("@", "\0", 1))
 
 
 def group_of(replica: int) -> int | None:
@@ -50,12 +54,21 @@ def group_of(replica: int) -> int | None:
         return None
 
 
+def kill(group: int, reason: str) -> None:
+    print(f"{reason}: it is killed.", file=sys.stderr, flush=True)
+    os.killpg(group, signal.SIGKILL)
+
+
 def main(replica: int) -> None:
     os.setpgid(0, 0)  # what stops the replica does not stop this
-    while not answers():  # it starts; tables of a new version take their time
-        if group_of(replica) is None:
+    deadline = time.monotonic() + STARTED_WITHIN
+    while not answers():
+        if (group := group_of(replica)) is None:
             return
+        if time.monotonic() > deadline:
+            return kill(group, f"The replica did not answer within {STARTED_WITHIN} s")
         time.sleep(1)
+    print("The replica answers: it is watched.", file=sys.stderr, flush=True)
     tell_systemd("READY=1")
     failures = 0
     while (group := group_of(replica)) is not None:
@@ -66,9 +79,7 @@ def main(replica: int) -> None:
             continue
         failures += 1
         if failures == FAILURES:
-            print("The replica does not answer: it is killed.", file=sys.stderr, flush=True)
-            os.killpg(group, signal.SIGKILL)
-            return
+            return kill(group, "The replica does not answer")
         time.sleep(1)
 
 
