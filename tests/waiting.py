@@ -19,8 +19,8 @@ def patient(context: "BrowserContext") -> None:
     context.set_default_timeout(1000 * WITHIN)
 
 
-def wait_until(find: Callable[[], Found], within: float = WITHIN) -> Found:
-    """Asks again until the answer is true, and returns it.
+def wait_until(find: Callable[[], Found], within: float = WITHIN, pause: float = 0.05) -> Found:
+    """Asks again, after `pause` seconds, until the answer is true, and returns it.
 
     Raises AssertionError after `within` seconds, or more where other processes want to run.
     """
@@ -28,5 +28,5 @@ def wait_until(find: Callable[[], Found], within: float = WITHIN) -> Found:
     while not (found := find()):
         spent = time.monotonic() - started
         assert spent < patience(within), f"still not so after {spent:.0f} s"
-        time.sleep(0.05)
+        time.sleep(pause)
     return found

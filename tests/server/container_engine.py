@@ -47,9 +47,10 @@ class Engine:
         """What it knows about a container, an image, ..."""
         return json.loads(self(kind, "inspect", name))[0]
 
-    def log(self, container: str) -> str:
-        """The last lines that a container printed."""
-        result = self._run((self.program, "logs", "--tail=40", container))
+    def log(self, container: str, since: str = "") -> str:
+        """The last lines that a container printed, or all since a time that `inspect` tells."""
+        which = f"--since={since}" if since else "--tail=40"
+        result = self._run((self.program, "logs", which, container))
         return result.stdout + result.stderr
 
     def healthy(self, container: str) -> bool:

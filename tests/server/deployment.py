@@ -129,6 +129,10 @@ class Deployment:
         """What the engine knows about the service's container."""
         return self.engine.inspect("container", self.container(service))
 
+    def started(self, service: str) -> str:
+        """When the service's container was started for the last time, as the engine tells it."""
+        return self.inspect(service)["State"]["StartedAt"]
+
     def execute(self, service: str, *command: str) -> str:
         """What a command printed in the service's container."""
         return self.engine("exec", self.container(service), *command)

@@ -154,10 +154,7 @@ def test_mlflow_is_no_superuser_of_the_database(stack):
 
 
 def test_the_database_may_stop_and_come_back(stack, client, logged, monkeypatch):
-    def started() -> list[str]:
-        return [stack.inspect(replica)["State"]["StartedAt"] for replica in REPLICAS]
-
-    before = started()
+    before = [stack.started(replica) for replica in REPLICAS]
     stack.compose("stop", "database")
     try:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -170,13 +167,28 @@ def test_the_database_may_stop_and_come_back(stack, client, logged, monkeypatch)
         stack.compose("start", "database")
     stack.wait(*stack.services)
     assert client.get_run(logged[0]).data.metrics == {"accuracy": 0.75}
-    assert started() == before
+    assert [stack.started(replica) for replica in REPLICAS] == before
 
 
-def test_a_replica_that_hangs_is_started_again(stack, client, logged):
-    before = stack.inspect("mlflow-1")["State"]["StartedAt"]
+def test_a_replica_that_hangs_is_ended_and_started_again(stack, client, logged):
+    before = stack.started("mlflow-1")
+    container = stack.container("mlflow-1")
+
+    def wait_for_line(words: str) -> None:
+        try:
+            wait_until(lambda: words in stack.engine.log(container, since=before), pause=1)
+        except AssertionError as error:
+            error.add_note(stack.engine.log(container, since=before))
+            raise
+
+    wait_for_line("it is watched")
     stack.execute("mlflow-1", "python", "-c", HANG)
-    wait_until(lambda: stack.inspect("mlflow-1")["State"]["StartedAt"] != before)
+    wait_for_line("it is killed")
+    try:
+        wait_until(lambda: stack.started("mlflow-1") != before, pause=1)
+    except AssertionError as error:
+        error.add_note(str(stack.inspect("mlflow-1")["State"]))
+        raise
     stack.wait("mlflow-1")
     assert client.get_run(logged[0]).data.metrics == {"accuracy": 0.75}
 
