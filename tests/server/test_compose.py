@@ -174,20 +174,16 @@ def test_a_replica_that_hangs_is_ended_and_started_again(stack, client, logged):
     before = stack.started("mlflow-1")
     container = stack.container("mlflow-1")
 
-    def wait_for_line(words: str) -> None:
-        try:
-            wait_until(lambda: words in stack.engine.log(container, since=before), pause=1)
-        except AssertionError as error:
-            error.add_note(stack.engine.log(container, since=before))
-            raise
+    def log() -> str:
+        return stack.engine.log(container, since=before)
 
-    wait_for_line("it is watched")
-    stack.execute("mlflow-1", "python", "-c", HANG)
-    wait_for_line("it is killed")
     try:
+        wait_until(lambda: "it is watched" in log(), pause=1)
+        stack.execute("mlflow-1", "python", "-c", HANG)
+        wait_until(lambda: "it is killed" in log(), pause=1)
         wait_until(lambda: stack.started("mlflow-1") != before, pause=1)
     except AssertionError as error:
-        error.add_note(str(stack.inspect("mlflow-1")["State"]))
+        error.add_note(f"{stack.inspect('mlflow-1')['State']}\n{log()}")
         raise
     stack.wait("mlflow-1")
     assert client.get_run(logged[0]).data.metrics == {"accuracy": 0.75}
