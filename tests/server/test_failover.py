@@ -19,7 +19,7 @@ import psutil
 import psycopg2
 import pytest
 import requests
-from mlflow_lab import TeamServer
+from mlflow_lab import TeamServer, ports
 
 from tests.waiting import WITHIN, wait_until
 
@@ -184,6 +184,28 @@ def test_a_replica_that_hangs_is_ended_and_nobody_notices(team, training):
     hanging.start()  # as systemd and the container engine do
     training.go_on()
     check("replica that hangs", training)
+
+
+def test_a_replica_that_never_answers_is_ended_after_a_while():
+    script = "import sys, watch; watch.STARTED_WITHIN = 0; watch.main(int(sys.argv[1]))"
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as replica:
+        environment = os.environ | {
+            "PYTHONPATH": str(SERVER),
+            "MLFLOW_PORT": str(ports.free()[0]),
+            "MLFLOW_SERVER_ALLOWED_HOSTS": "127.0.0.1:*",
+        }
+        try:
+            watch = subprocess.run(
+                [sys.executable, "-c", script, str(replica.pid)],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=WITHIN,
+            )
+            assert replica.wait(WITHIN) == -signal.SIGKILL
+        finally:
+            replica.kill()
+    assert watch.stderr == "The replica did not answer within 0 s: it is killed.\n"
 
 
 def test_a_replica_whose_threads_all_wait_for_the_database_does_not_hang(team, monkeypatch):
