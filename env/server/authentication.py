@@ -99,9 +99,8 @@ def find_user(name: str):
 
 def _refusal(credentials: Authorization) -> Response | None:
     """The answer to credentials that are wrong, or that have to wait; None if they are right."""
-    if (
-        not credentials.password
-    ):  # nobody has it, so there is nothing to hash: readiness is asked thus
+    # Nobody has an empty one, so there is nothing to hash: readiness is asked thus.
+    if not credentials.password:
         return auth.make_basic_auth_response()
     stored = _of_nobody if g.user is None else g.user.password_hash
     digest = hmac.new(_key, f"{stored}\0{credentials.password}".encode(), hashlib.sha256).digest()
