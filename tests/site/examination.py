@@ -6,7 +6,7 @@ from playwright.sync_api import Browser
 
 from tests.site.accessibility import contrast_violations, load_axe, remove_judged, shown, violations
 from tests.site.first_view import LARGEST_WEIGHT, own_pictures, weight
-from tests.site.visits import LAPTOP, PHONE, ColourScheme, Visit, lay_out_everything
+from tests.site.visits import LAPTOP, PHONE, ColourScheme, NoFrames, Visit, lay_out_everything
 
 SCHEMES: tuple[ColourScheme, ...] = ("light", "dark")
 
@@ -19,11 +19,21 @@ class Examiner:
     """
 
     def __init__(self, browser: Browser) -> None:
+        self.browser = browser
         self.visit = Visit(browser.new_page())
         self.judged: set[str] = set()
 
     def examine(self, address: str) -> dict[str, list[str]]:
         """The problems of a page, one line each, by the check that finds them."""
+        judged = set(self.judged)
+        try:
+            return self._examine(address)
+        except NoFrames:  # rare; in a new tab there are frames again
+            self.visit.page.close()
+            self.visit, self.judged = Visit(self.browser.new_page()), judged
+            return self._examine(address)
+
+    def _examine(self, address: str) -> dict[str, list[str]]:
         visit, page = self.visit, self.visit.page
         found: dict[str, list[str]] = defaultdict(list)
 

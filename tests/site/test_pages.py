@@ -123,6 +123,25 @@ def test_a_colour_is_judged_once_and_another_style_sheet_makes_it_another(browse
     assert problems("p { color: #aaa }") == []
 
 
+# From its dark colours on the tab draws nothing, and no time passes there.
+NO_FRAMES_IN_THE_DARK = """
+const dark = matchMedia("(prefers-color-scheme: dark)"), frame = requestAnimationFrame
+const timer = setTimeout
+requestAnimationFrame = (done) => dark.matches ? 0 : frame(done)
+setTimeout = (done, after) => dark.matches ? done() : timer(done, after)
+"""
+
+
+def test_a_page_whose_tab_draws_nothing_any_more_is_examined_in_another(browser, tmp_path):
+    (tmp_path / "page.html").write_text("<style>p { color: #aaa }</style><p>text</p>")
+    examiner = Examiner(browser)
+    stuck = examiner.visit.page
+    stuck.add_init_script(NO_FRAMES_IN_THE_DARK)
+    found = examiner.examine((tmp_path / "page.html").as_uri())
+    assert len(found["it has contrast"]) == 4
+    assert stuck.is_closed() and not examiner.visit.page.is_closed()
+
+
 GOOD_PAGE = """<html lang="{lang}"><a href="_sources/page.ipynb">x</a><article class="bd-article">
 <section id="page-top"><h1>T</h1><p>문장. A sentence.</p>
 {answers}{body}</section></article></html>"""

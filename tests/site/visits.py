@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.site.first_view import LARGEST_SHIFT, OBSERVE
+from tests.waiting import WITHIN
 
 PHONE, LAPTOP = 360, 1366  # CSS pixels
 HEIGHT = 800
@@ -21,6 +22,10 @@ ColourScheme = Literal["light", "dark"]
 def in_browser(width: int) -> pytest.MarkDecorator:
     """Tests of one width run in one process."""
     return pytest.mark.xdist_group(f"browser-{width}")
+
+
+class NoFrames(Exception):
+    """Chromium draws nothing in this tab any more. Its page answers, so that nothing else fails."""
 
 
 @dataclass
@@ -45,9 +50,13 @@ class Visit:
         self.page.goto(address, wait_until="networkidle")
 
     def resize(self, width: int) -> None:
-        """Give the window another width, and the page's scripts the time to notice."""
+        """Give the window another width, and the page's scripts the time to notice.
+
+        Raises NoFrames when nothing is drawn any more.
+        """
         self.page.set_viewport_size({"width": width, "height": HEIGHT})
-        self.page.evaluate(_NEXT_FRAMES)
+        if not self.page.evaluate(_FRAMES_ARE_DRAWN, 1000 * WITHIN):
+            raise NoFrames
 
     def problems(self) -> list[str]:
         """Errors of scripts, requests to elsewhere and moving content since the page was opened."""
@@ -81,7 +90,10 @@ def lay_out_everything(page: Page) -> None:
     page.add_style_tag(content="* { content-visibility: visible !important }")
 
 
-_NEXT_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_FRAMES_ARE_DRAWN = """(within) => new Promise((done) => {
+  setTimeout(() => done(false), within)
+  requestAnimationFrame(() => requestAnimationFrame(() => done(true)))
+})"""
 _CUT = """(paper) => {
   const shown = (e) => e.checkVisibility() && e.getClientRects().length > 0
   const found = []
