@@ -84,6 +84,7 @@ class _StreamingResponder(wsgi.WSGIResponder):
         self._body: _Body | None = None
 
     async def __call__(self, receive: Receive, send: Send) -> None:
+        send = _whole(send)
         if int(Headers(scope=self.scope).get("content-length", "0")) <= LARGE:
             await super().__call__(receive, send)
             return
@@ -95,6 +96,25 @@ class _StreamingResponder(wsgi.WSGIResponder):
         if self._body is not None:
             environ["wsgi.input"] = self._body
         super().wsgi(environ, start_response)
+
+
+def _whole(send: Send) -> Send:
+    """Holds an answer's head back until the first piece of its body is there.
+
+    A replica killed between the two would leave half an answer. MLflow's client sends a request
+    again that the proxy answers by 502, but not one whose answer breaks off.
+    """
+    head: list[Message] = []
+
+    async def send_together(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            head.append(message)
+            return
+        while head:
+            await send(head.pop())
+        await send(message)
+
+    return send_together
 
 
 async def _nothing() -> Message:

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 
+import anyio
 import psutil
 import psycopg2
 import pytest
@@ -120,6 +122,20 @@ def kill(replica) -> None:
     wait_until(lambda: not replica.running)
 
 
+@pytest.fixture(autouse=True)
+def whole_again(request):
+    """What a test stopped and did not start again is no failure of the next one."""
+    yield
+    if "team" not in request.fixturenames:
+        return
+    team = request.getfixturevalue("team")
+    for replica in team.replicas:
+        if replica.running:
+            os.killpg(replica.pid, signal.SIGCONT)
+    for component in (team.database, *team.replicas):
+        component.start()
+
+
 def test_a_replica_killed_and_started_again(team, training):
     replica = team.replicas[1]
     training.go_on()
@@ -132,6 +148,44 @@ def test_a_replica_killed_and_started_again(team, training):
     training.go_on()
     passed_on = check("replica killed", training)
     assert passed_on > 0
+
+
+def test_an_answer_begins_once_its_first_piece_is_there(monkeypatch):
+    """One that breaks off after its head is not asked for again by MLflow's client."""
+    monkeypatch.syspath_prepend(SERVER)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    application = importlib.import_module("application")
+    head_is_given, go_on = Event(), Event()
+    sent: list[str] = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [("content-type", "text/plain")])
+        head_is_given.set()
+        assert go_on.wait(WITHIN)
+        return [b"{}"]
+
+    async def receive() -> dict:
+        return {"type": "http.request"}
+
+    async def send(message: dict) -> None:
+        sent.append(message["type"])
+
+    async def answer() -> None:
+        request = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/"}
+        scope = request | {"query_string": b"", "headers": []}
+        async with anyio.create_task_group() as group:
+            group.start_soon(application._StreamingResponder(app, scope), receive, send)
+            try:
+                with anyio.fail_after(WITHIN):
+                    while not head_is_given.is_set():
+                        await anyio.sleep(0.01)
+                await anyio.wait_all_tasks_blocked()
+                assert sent == []
+            finally:
+                go_on.set()
+
+    anyio.run(answer)
+    assert sent[:2] == ["http.response.start", "http.response.body"]
 
 
 @contextmanager
