@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,7 +103,8 @@ def _configured(storage: Path) -> Engine:
     (storage / "pip.conf").touch(0o600)  # an index may have a password
     (storage / "pip.conf").write_text(f"[global]\n{settings}")
     (storage / "storage.conf").write_text(
-        f'[storage]\ndriver = "overlay"\ngraphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n'
+        f'[storage]\ndriver = "overlay"\ngraphroot = "{storage}/graph"\n'
+        f'runroot = "{runroot_of(storage)}"\n'
     )
     manager = "systemd" if Path("/run/systemd/system").exists() else "cgroupfs"
     (storage / "containers.conf").write_text(
@@ -118,6 +120,18 @@ def _configured(storage: Path) -> Engine:
     compose = (sys.executable, "-m", "podman_compose", "--no-ansi")
     build = f"--podman-build-args={' '.join(build_options(storage))}"
     return Engine("podman", (*compose, build), environment)
+
+
+def runroot_of(storage: Path) -> Path:
+    """A folder with a short path.
+
+    Above 50 characters Podman takes it from its settings but not on its command line, where what
+    ends with a container repeats it: no restart policy is followed then, and nothing says so.
+    """
+    link = storage / "runroot"
+    if not link.is_symlink():
+        link.symlink_to(tempfile.mkdtemp(prefix="podman-", dir="/tmp"))
+    return link.readlink()
 
 
 def _debian(keep: Path) -> Path:
@@ -174,10 +188,12 @@ def _remove(storage: Path) -> None:
     while (left := leftovers_in(storage)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == [], "Podman left: " + ", ".join(left)
+    folders = (runroot_of(storage), storage)
     if os.getuid() == 0:
-        shutil.rmtree(storage)
+        for folder in folders:
+            shutil.rmtree(folder)
     else:  # files of other users of its containers
-        podman("unshare", "rm", "-r", storage)
+        podman("unshare", "rm", "-r", *folders)
 
 
 def leftovers_in(storage: Path) -> list[str]:

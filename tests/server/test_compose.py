@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LinearRegression
 
 from tests.server.deployment import Deployment
-from tests.server.private_podman import BASE, leftovers_in
+from tests.server.private_podman import BASE, leftovers_in, runroot_of
 from tests.waiting import WITHIN, wait_until
 
 pytestmark = pytest.mark.xdist_group("containers")
@@ -265,3 +265,14 @@ def test_a_process_that_podman_left_would_be_found(tmp_path):
         assert leftovers_in(tmp_path) == [f"process {process.pid} (tail)"]
         process.kill()
     assert leftovers_in(tmp_path) == []
+
+
+def test_what_podman_wants_short_is_short_wherever_this_repository_lies(tmp_path):
+    storage = tmp_path / ("long" * 20)
+    storage.mkdir()
+    runroot = runroot_of(storage)
+    try:
+        assert len(str(runroot)) <= 50
+        assert runroot_of(storage) == runroot
+    finally:
+        runroot.rmdir()
