@@ -184,7 +184,8 @@ def test_an_answer_begins_once_its_first_piece_is_there(monkeypatch):
             finally:
                 go_on.set()
 
-    anyio.run(answer)
+    with ThreadPoolExecutor(1) as pool:  # Playwright's event loop may have this thread
+        pool.submit(anyio.run, answer).result()
     assert sent[:2] == ["http.response.start", "http.response.body"]
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.setup.conftest import NAME, UNIT
 
 on_debian = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="not Debian or Ubuntu")
+# One opens a port that the other must not see.
+one_after_the_other = pytest.mark.xdist_group("ports of this machine")
 SWITCHED_BY = ("etc/systemd", "etc/rc?.d", "etc/init.d", "etc/cron*", "var/lib/systemd/*enabled*")
 
 
@@ -24,7 +26,7 @@ def enabled(root: Path = Path("/")) -> set[str]:
 
 
 def answering() -> set[int]:
-    """TCP ports that answer other machines; tests beside this one open some that do not."""
+    """TCP ports that answer other machines; other tests open some that do not."""
     every = psutil.net_connections("tcp")
     listening = [c.laddr for c in every if c.status == psutil.CONN_LISTEN and c.laddr]
     return {at.port for at in listening if not ip_address(at.ip).is_loopback}
@@ -52,6 +54,7 @@ def install(package: Path, root: Path, path: str) -> None:
     assert (root / "usr/sbin" / NAME).exists()
 
 
+@one_after_the_other
 @on_debian
 def test_unpacked_programs_run_and_nothing_is_switched_on(repository, tmp_path):
     import unpack
@@ -113,6 +116,7 @@ def test_a_preset_that_would_enable_it_counts_less(tmp_path, kept_off):
     assert not list((tmp_path / "run").rglob("*.preset"))
 
 
+@one_after_the_other
 @pytest.mark.skipif(sys.platform == "darwin", reason="only root may ask macOS for all ports")
 def test_a_port_that_opens_would_be_noticed():
     before = answering()
