@@ -32,7 +32,12 @@ import threading
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-OTHERWISE = {"502": [502], "closed before the head": [], "closed after the head": [200]}
+WHOLE = 200, b"{}"
+OTHERWISE = {
+    "502": (502, b"{}"),
+    "closed before the head": None,
+    "closed after the head": (200, b""),
+}
 first = []  # what the next call is answered with instead
 arrived = 0
 
@@ -43,8 +48,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         arrived += 1
         self.rfile.read(int(self.headers["Content-Length"]))
         self.close_connection = True
-        statuses, body = first.pop() if first else ([200], b"{}")
-        for status in statuses:
+        if answer := first.pop() if first else WHOLE:
+            status, body = answer
             self.send_response(status)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -57,9 +62,9 @@ class Server(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 client = MlflowClient(f"http://127.0.0.1:{server.server_port}")
-for what, statuses in OTHERWISE.items():
+for what, answer in OTHERWISE.items():
     arrived = 0
-    first.append((statuses, b"" if what == "closed after the head" else b"{}"))
+    first.append(answer)
     try:
         client.log_metric("0" * 32, "loss", 1.0)
         result = "returned"

@@ -123,10 +123,11 @@ def _configured(storage: Path) -> Engine:
 
 
 def runroot_of(storage: Path) -> Path:
-    """A folder with a short path.
+    """Podman's runroot for a storage, with a short path; made when it is asked for first.
 
-    Above 50 characters Podman takes it from its settings but not on its command line, where what
-    ends with a container repeats it: no restart policy is followed then, and nothing says so.
+    Above 50 characters Podman takes a runroot from its settings but not on its command line, where
+    its monitor repeats it as a container ends: then no restart policy is followed, and nothing
+    says so.
     """
     link = storage / "runroot"
     if not link.is_symlink():

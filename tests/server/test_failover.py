@@ -1,6 +1,5 @@
 """A training that logs through the proxy loses no metric, whatever stops behind the proxy."""
 
-import importlib
 import json
 import os
 import re
@@ -23,6 +22,7 @@ import pytest
 import requests
 from mlflow_lab import TeamServer, ports
 
+from tests.server.program import program
 from tests.waiting import WITHIN, wait_until
 
 SERVER = Path(__file__).resolve().parents[2] / "env" / "server"
@@ -150,11 +150,9 @@ def test_a_replica_killed_and_started_again(team, training):
     assert passed_on > 0
 
 
-def test_an_answer_begins_once_its_first_piece_is_there(monkeypatch):
+def test_an_answer_begins_once_its_first_piece_is_there():
     """One that breaks off after its head is not asked for again by MLflow's client."""
-    monkeypatch.syspath_prepend(SERVER)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    application = importlib.import_module("application")
+    application = program("application.py")
     head_is_given, go_on = Event(), Event()
     sent: list[str] = []
 
@@ -251,7 +249,7 @@ def test_a_replica_that_never_answers_is_ended_after_a_while():
         }
         try:
             watch = subprocess.run(
-                [sys.executable, "-c", script, str(replica.pid)],
+                [sys.executable, "-B", "-c", script, str(replica.pid)],
                 env=environment,
                 capture_output=True,
                 text=True,
@@ -268,9 +266,7 @@ def test_a_replica_whose_threads_all_wait_for_the_database_does_not_hang(team, m
     replica = team.replicas[0]
     monkeypatch.setenv("MLFLOW_PORT", str(replica.port))
     monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "127.0.0.1:*")
-    monkeypatch.syspath_prepend(SERVER)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    watch = importlib.import_module("watch")
+    watch = program("watch.py")
     monkeypatch.setattr(watch, "WITHIN", WITHIN)
     database = psutil.Process(team.database.pid)
     processes = [database, *database.children()]
